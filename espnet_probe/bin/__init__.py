@@ -1,0 +1,1 @@
+"""One command per stage, thin: arguments in, a library call, files out."""
