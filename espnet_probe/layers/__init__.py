@@ -1,0 +1,1 @@
+"""Reaching the hidden states of a frozen encoder, by canonical layer names."""
