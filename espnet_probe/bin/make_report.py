@@ -1,0 +1,97 @@
+"""Make the report of a probe experiment: RESULTS.md, plots, and a page with sound."""
+
+import argparse
+import datetime
+import shlex
+import sys
+from pathlib import Path
+from typing import Optional, Sequence
+
+from espnet_probe.bin.cli import run
+from espnet_probe.errors import ProbeError
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    parser = argparse.ArgumentParser(
+        description=(
+            "Collect the scores of one probe experiment into RESULTS.md (in the "
+            "experiment's folder), plots, and one HTML page with sounds and "
+            "mel-spectrograms. Prints the main table; the last line is the page."
+        ),
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "--probe_exp", type=Path, required=True, help="the probe experiment's folder"
+    )
+    parser.add_argument(
+        "--asr_exp", type=Path, help="the recogniser's folder, for word error rates"
+    )
+    parser.add_argument(
+        "--inference_tag",
+        help="which reconstruct_<tag> folder; not needed if there is only one",
+    )
+    parser.add_argument(
+        "--sets", "--set", nargs="+", default=[], help="sets to show; without it all"
+    )
+    parser.add_argument(
+        "--num_examples", type=int, default=4, help="utterances to hear per set"
+    )
+    parser.add_argument(
+        "--stage_times",
+        type=Path,
+        help="file with the seconds per stage, such as exp/stage_times.jsonl",
+    )
+    parser.add_argument(
+        "--dumpdir",
+        type=Path,
+        default=Path("dump/raw"),
+        help="where the sets' text files are; transcripts are left out without them",
+    )
+    parser.add_argument(
+        "--output_dir",
+        type=Path,
+        help="folder of the page; without it <probe_exp>/report",
+    )
+    return parser
+
+
+def main(cmd: Optional[Sequence[str]] = None) -> None:
+    """Make the report.
+
+    Args:
+        cmd: The arguments; ``sys.argv`` if None.
+
+    Raises:
+        ProbeError: If a named folder is missing, or there is nothing to show.
+    """
+    arguments = list(sys.argv[1:] if cmd is None else cmd)
+    args = get_parser().parse_args(arguments)
+    if args.num_examples < 0:
+        raise ProbeError(f"--num_examples: got {args.num_examples}, expected 0 or more")
+
+    from espnet_probe.report.collect import collect
+    from espnet_probe.report.tables import plain
+    from espnet_probe.report.write import write_report
+
+    results = collect(
+        args.probe_exp,
+        asr_exp=args.asr_exp,
+        inference_tag=args.inference_tag,
+        sets=args.sets,
+        stage_times=args.stage_times,
+    )
+    page = write_report(
+        results,
+        output=args.output_dir or args.probe_exp / "report",
+        num_examples=args.num_examples,
+        dumpdir=args.dumpdir,
+        command=f"python -m espnet_probe.bin.make_report {shlex.join(arguments)}",
+        date=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %z"),
+    )
+    print(plain(results))
+    print(page.resolve())
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,242 @@
+"""Gather everything one report shows: scores, word errors, times, the upstream."""
+
+import json
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+import yaml
+
+from espnet_probe.errors import ProbeError
+from espnet_probe.report.results import (
+    Results,
+    SetResults,
+    StageTime,
+    WerResult,
+    checked,
+    read_counts,
+    read_document,
+    read_layers,
+    read_sets,
+)
+from espnet_probe.report.values import WER, finite, missing
+
+RECONSTRUCT = "reconstruct_"
+WER_COUNTS = (
+    "words",
+    "errors",
+    "substitutions",
+    "deletions",
+    "insertions",
+    "utterances",
+)
+
+
+def find_reconstruct(probe_exp: Path, tag: Optional[str]) -> Path:
+    """Return the folder of reconstructions, with or without a given tag.
+
+    Args:
+        probe_exp: The probe experiment.
+        tag: Its name with or without ``reconstruct_``; None if there is only one.
+
+    Raises:
+        ProbeError: If the experiment or the folder is not there, or several are
+            and none was named.
+    """
+    if not probe_exp.is_dir():
+        raise ProbeError(
+            f"--probe_exp {probe_exp} is not a folder; expected a probe experiment "
+            "such as exp/probe_<upstream>_<probe> (probe.sh stage 7)"
+        )
+    found = sorted(p.name for p in probe_exp.glob(f"{RECONSTRUCT}*") if p.is_dir())
+    if tag is None:
+        if len(found) == 1:
+            return probe_exp / found[0]
+        if not found:
+            raise ProbeError(
+                f"{probe_exp} has no folder {RECONSTRUCT}<tag>: there is nothing to "
+                "report; reconstruct, vocode and score first (probe.sh stages 8-11)"
+            )
+        raise ProbeError(
+            f"{probe_exp} has {len(found)} reconstructions ({', '.join(found)}); "
+            "choose one with --inference_tag"
+        )
+    name = tag if tag.startswith(RECONSTRUCT) else f"{RECONSTRUCT}{tag}"
+    if name not in found:
+        have = ", ".join(found) or "none"
+        raise ProbeError(f"{probe_exp} has no {name} (there: {have})")
+    return probe_exp / name
+
+
+def read_wer(asr_exp: Path) -> List[WerResult]:
+    """Read every ``…/score_wer/wer.json`` below a recogniser's experiment."""
+    results = []
+    for path in sorted(asr_exp.glob("**/score_wer/wer.json")):
+        decoding = path.parent.parent.relative_to(asr_exp).as_posix()
+        document, problem = read_document(path)
+        if document is None:
+            results.append(WerResult(decoding, missing(problem, path)))
+            continue
+        counts = read_counts(document, {name: name for name in WER_COUNTS})
+        reason = str(document.get("reason") or "")
+        pair = document.get(f"{WER.key}_ci95")
+        value = checked(document.get(WER.key), pair, counts, path, reason)
+        results.append(WerResult(decoding, value))
+    return results
+
+
+def read_stage_times(
+    path: Path, experiments: Sequence[Path]
+) -> Tuple[List[StageTime], str]:
+    """Read the seconds of the stages that belong to some experiments.
+
+    Args:
+        path: One JSON object a line: stage, name, seconds, exp.
+        experiments: The experiments. A line that names another trained one (with
+            a ``config.yaml``) is left out; data and statistics are kept.
+
+    Returns:
+        The times in the order of their first run, and what is wrong with the
+        file in words (empty if nothing is).
+    """
+    if not path.is_file():
+        return [], f"stage times: no file {path}"
+    wanted = {experiment.resolve() for experiment in experiments}
+    seconds: Dict[Tuple[str, str, str], List[float]] = {}
+    bad = 0
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            spent = finite(record["seconds"])
+            key = (
+                str(record["stage"]),
+                str(record.get("name") or ""),
+                str(record.get("exp") or ""),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            spent = None
+        if spent is None:
+            bad += 1
+        elif Path(key[2]).resolve() in wanted or not _trained(key[2]):
+            seconds.setdefault(key, []).append(spent)
+    times = [StageTime(*key, seconds=tuple(spent)) for key, spent in seconds.items()]
+    problem = f"stage times: {bad} lines of {path} cannot be read" if bad else ""
+    return times, problem
+
+
+def _trained(exp: str) -> bool:
+    """Return whether a name in a file is that of a trained experiment."""
+    try:
+        return bool(exp) and (Path(exp) / "config.yaml").is_file()
+    except (OSError, ValueError):
+        return False  # no possible path
+
+
+def _scalars(tree: Any, name: str) -> Iterator[Tuple[str, str]]:
+    """Yield the dotted name and the text of every scalar below a mapping."""
+    if isinstance(tree, dict):
+        for key, branch in tree.items():
+            yield from _scalars(branch, f"{name}.{key}" if name else str(key))
+    elif isinstance(tree, (str, int, float, bool)):
+        yield name, str(tree)
+
+
+def read_config(path: Path) -> Mapping[str, Any]:
+    """Read an experiment's ``config.yaml``; empty if it is missing or broken."""
+    if not path.is_file():
+        return {}
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def upstream_facts(config: Mapping[str, Any]) -> Dict[str, str]:
+    """Return what a probe's configuration says about the probed model."""
+    return {
+        name: text
+        for name, text in _scalars(dict(config), "")
+        if "upstream" in name.lower() and text
+    }
+
+
+def _has_numbers(sets: Sequence[SetResults]) -> bool:
+    return any(
+        value.mean is not None
+        for results in sets
+        for row in results.rows
+        for value in row.values.values()
+    )
+
+
+def collect(
+    probe_exp: Path,
+    asr_exp: Optional[Path] = None,
+    inference_tag: Optional[str] = None,
+    sets: Sequence[str] = (),
+    stage_times: Optional[Path] = None,
+) -> Results:
+    """Read the result files of one probe experiment and of its recogniser.
+
+    Args:
+        probe_exp: The probe experiment's folder.
+        asr_exp: The recogniser's folder, for its word error rate.
+        inference_tag: Which ``reconstruct_<tag>``; not needed if there is one.
+        sets: The sets to show; all that are there if empty.
+        stage_times: The file with the seconds of the stages.
+
+    Raises:
+        ProbeError: If a folder that was named is missing, or no number is there.
+    """
+    reconstruct = find_reconstruct(probe_exp, inference_tag)
+    if asr_exp is not None and not asr_exp.is_dir():
+        raise ProbeError(
+            f"--asr_exp {asr_exp} is not a folder; give the recogniser's experiment, "
+            "or leave the option out for a report without word error rates"
+        )
+    layers_file = reconstruct / "layers.json"
+    if not layers_file.is_file():
+        layers_file = probe_exp / "layers.json"
+    layers = read_layers(layers_file)
+    results = read_sets(reconstruct, layers, sets)
+    if not _has_numbers(results):
+        raise ProbeError(
+            f"{reconstruct} has no scores: there is nothing to report; "
+            "score first (probe.sh stages 10 and 11)"
+        )
+    notes = []
+    wer: List[WerResult] = []
+    if asr_exp is None:
+        notes.append("word error rate: not scored (no recogniser's experiment given)")
+    else:
+        wer = read_wer(asr_exp)
+        if not wer:
+            notes.append(
+                f"word error rate: not scored (no score_wer/wer.json below {asr_exp})"
+            )
+    times: List[StageTime] = []
+    if stage_times is not None:
+        experiments = [probe_exp] + ([asr_exp] if asr_exp is not None else [])
+        times, problem = read_stage_times(stage_times, experiments)
+        if problem:
+            notes.append(problem)
+        elif not times:
+            notes.append(f"stage times: {stage_times} has none of this experiment")
+    config_file = probe_exp / "config.yaml"
+    upstream = upstream_facts(read_config(config_file))
+    if not upstream:
+        notes.append(f"upstream: {config_file} does not name the probed model")
+    return Results(
+        probe_exp=probe_exp,
+        asr_exp=asr_exp,
+        reconstruct=reconstruct,
+        layers_file=layers_file,
+        layers=layers,
+        sets=results,
+        wer=wer,
+        stage_times=times,
+        upstream=upstream,
+        notes=notes,
+    )

@@ -1,0 +1,101 @@
+"""One number of a report: its interval, its counts and the file it comes from."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Mapping, Optional, Tuple
+
+Interval = Tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How one column of the table is called, read and printed.
+
+    Attributes:
+        key: The name in the result files and in :attr:`Row.values`.
+        title: The heading, with the unit.
+        digits: Decimals that are shown.
+        higher_is_better: Whether a larger value means more of the speech is left;
+            for error rates and distances it does not.
+    """
+
+    key: str
+    title: str
+    digits: int
+    higher_is_better: bool
+
+
+L1 = Metric("l1", "L1 (natural-log mel)", 3, False)
+STOI = Metric("stoi", "STOI", 3, True)
+ESTOI = Metric("estoi", "ESTOI", 3, True)
+PESQ = Metric("pesq_wb", "PESQ-wb (MOS)", 2, True)
+EER = Metric("eer_percent", "EER (%)", 1, False)
+EER_ESPNET = Metric("eer_espnet_percent", "EER, ESPnet (%)", 1, False)
+WER = Metric("wer_percent", "WER (%)", 1, False)
+
+LAYER_METRICS = (L1, STOI, ESTOI, PESQ, EER, EER_ESPNET)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number of a result file, or the reason why there is none.
+
+    Attributes:
+        mean: The number; None where it is missing.
+        ci95: Its 95 % interval (low, high); None where there is none.
+        counts: What it was computed from, by name, for example utterances.
+        source: The file it was read from; None if there is no such file.
+        reason: Why the number or its interval is missing, in words.
+    """
+
+    mean: Optional[float]
+    ci95: Optional[Interval] = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    source: Optional[Path] = None
+    reason: str = ""
+
+    @property
+    def count_text(self) -> str:
+        """The counts as one phrase, such as ``98 utterances, 2 excluded``."""
+        return ", ".join(f"{number} {name}" for name, number in self.counts.items())
+
+
+def missing(reason: str, source: Optional[Path] = None) -> Value:
+    """Return a value that is not there, with the reason in words."""
+    return Value(mean=None, source=source, reason=reason)
+
+
+def finite(number: Any) -> Optional[float]:
+    """Return ``number`` as a float, or None if it is no finite number."""
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        return None
+    return float(number) if math.isfinite(number) else None
+
+
+def interval(pair: Any) -> Optional[Interval]:
+    """Return ``[low, high]`` as a tuple, or None if it is no such pair."""
+    if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+        return None
+    low, high = finite(pair[0]), finite(pair[1])
+    if low is None or high is None or low > high:
+        return None
+    return low, high
+
+
+def mean_text(value: Value, metric: Metric) -> str:
+    """Print the number alone; ``-`` if it is missing."""
+    return "-" if value.mean is None else f"{value.mean:.{metric.digits}f}"
+
+
+def interval_text(value: Value, metric: Metric) -> str:
+    """Print the interval as ``[low, high]``; empty if there is none."""
+    if value.mean is None or value.ci95 is None:
+        return ""
+    low, high = value.ci95
+    return f"[{low:.{metric.digits}f}, {high:.{metric.digits}f}]"
+
+
+def full_text(value: Value, metric: Metric) -> str:
+    """Print the number and its interval; ``-`` if it is missing."""
+    return f"{mean_text(value, metric)} {interval_text(value, metric)}".strip()

@@ -1,0 +1,208 @@
+"""What the numbers of one set say, as sentences computed from them."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Optional, Sequence, Tuple
+
+from espnet_probe.report.results import Row, SetResults
+from espnet_probe.report.values import (
+    EER,
+    STOI,
+    Metric,
+    Value,
+    full_text,
+    mean_text,
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One sentence about a set.
+
+    Attributes:
+        text: The sentence.
+        holds: Whether what one expects of an ASR model holds; None if the data
+            cannot say.
+        sources: The files of the numbers in it.
+    """
+
+    text: str
+    holds: Optional[bool]
+    sources: Sequence[Path] = ()
+
+
+def _sources(*values: Value) -> Tuple[Path, ...]:
+    paths = (value.source for value in values if value.source is not None)
+    return tuple(dict.fromkeys(paths))
+
+
+def apart(lower: Value, upper: Value) -> Optional[bool]:
+    """Return whether the interval of ``upper`` lies wholly above that of ``lower``.
+
+    Returns:
+        None if one of them has no interval.
+    """
+    if lower.ci95 is None or upper.ci95 is None:
+        return None
+    return upper.ci95[0] > lower.ci95[1]
+
+
+def speakers_needed(lower: Value, upper: Value, speakers: int) -> Optional[int]:
+    """Estimate how many speakers would bring two intervals apart.
+
+    An interval's width falls about as one over the square root of the number of
+    speakers, as the standard error of a mean over them does. So the arms that
+    face each other, together ``w`` with ``speakers``, are shorter than the gap
+    ``d`` between the two rates from ``speakers * (w / d) ** 2`` on.
+
+    Args:
+        lower: The rate that should be the lower one, with its interval.
+        upper: The rate that should be the higher one, with its interval.
+        speakers: How many speakers the intervals come from.
+
+    Returns:
+        The number, more than ``speakers``; None if the rates are equal or in the
+        other order, so that no number of speakers follows, or an interval lacks.
+    """
+    if lower.mean is None or upper.mean is None:
+        return None
+    if lower.ci95 is None or upper.ci95 is None or upper.mean <= lower.mean:
+        return None
+    arms = (lower.ci95[1] - lower.mean) + (upper.mean - upper.ci95[0])
+    gap = upper.mean - lower.mean
+    return max(speakers + 1, math.ceil(speakers * (arms / gap) ** 2))
+
+
+def _missing(metric: Metric, first: Row, last: Row) -> Optional[Statement]:
+    for row in (first, last):
+        value = row.values[metric.key]
+        if value.mean is None:
+            text = f"{metric.title}: nothing can be said, {row.name} {value.reason}."
+            return Statement(text, None, _sources(value))
+    return None
+
+
+def compare_eer(first: Row, last: Row) -> Statement:
+    """Say whether the last layer's speakers are harder to tell apart."""
+    gap = _missing(EER, first, last)
+    if gap is not None:
+        return gap
+    low, high = first.values[EER.key], last.values[EER.key]
+    assert low.mean is not None and high.mean is not None
+    text = (
+        f"EER: {first.name} {full_text(low, EER)} %, "
+        f"{last.name} {full_text(high, EER)} %. "
+    )
+    sources = _sources(low, high)
+    if high.mean <= low.mean:
+        text += "The last layer's is not above the first's."
+        return Statement(text, False, sources)
+    separate = apart(low, high)
+    if separate is None:
+        reason = low.reason if low.ci95 is None else high.reason
+        text += f"The last layer's is higher; no interval to judge it by ({reason})."
+        return Statement(text, None, sources)
+    if separate:
+        text += "The last layer's is higher, and the intervals are apart."
+        return Statement(text, True, sources)
+    text += "The last layer's is higher, but the intervals are not apart"
+    speakers = min(v.counts.get("speakers", 0) for v in (low, high))
+    needed = speakers_needed(low, high, speakers) if speakers else None
+    if needed is None:
+        return Statement(f"{text}.", None, sources)
+    text += (
+        f" with {speakers} speakers. About {needed} speakers would bring them apart: "
+        "an estimate that takes the rates as they are and lets the intervals narrow "
+        "with one over the square root of the number of speakers."
+    )
+    return Statement(text, None, sources)
+
+
+def compare_stoi(first: Row, last: Row) -> Statement:
+    """Say how far STOI falls from the first to the last layer."""
+    gap = _missing(STOI, first, last)
+    if gap is not None:
+        return gap
+    high, low = first.values[STOI.key], last.values[STOI.key]
+    assert low.mean is not None and high.mean is not None
+    drop = high.mean - low.mean
+    verb = "falls" if drop > 0 else "does not fall"
+    text = (
+        f"STOI {verb} from {first.name} {full_text(high, STOI)} to {last.name} "
+        f"{full_text(low, STOI)}: a drop of {drop:.{STOI.digits}f}"
+    )
+    separate = apart(low, high)
+    if drop > 0 and separate is not None:
+        text += ", intervals apart" if separate else ", intervals not apart"
+    holds = False if drop <= 0 else (True if separate else None)
+    return Statement(f"{text}.", holds, _sources(high, low))
+
+
+def bounded(results: SetResults, metric: Metric) -> Statement:
+    """Say whether natural and oracle bound the layers: natural, oracle, layers."""
+    sign = 1 if metric.higher_is_better else -1
+    chain: List[Row] = []
+    for name in ("natural", "oracle"):
+        row = results.control(name)
+        if row is None or row.values[metric.key].mean is None:
+            why = "is not there" if row is None else row.values[metric.key].reason
+            text = f"{metric.title}: whether the controls bound the layers cannot be "
+            return Statement(f"{text}said, {name} {why}.", None)
+        chain.append(row)
+    scored = [row for row in results.layers if row.values[metric.key].mean is not None]
+    if not scored:
+        text = f"{metric.title}: no layer is scored, so the controls bound nothing."
+        return Statement(text, None)
+    chain.append(max(scored, key=lambda row: sign * _mean(row, metric)))
+    words = ", ".join(
+        f"{row.name} {mean_text(row.values[metric.key], metric)}" for row in chain
+    )
+    sources = _sources(*(row.values[metric.key] for row in chain))
+    text = f"{metric.title}: {words} (the best layer). "
+    for better, worse in zip(chain, chain[1:]):
+        if sign * _mean(better, metric) >= sign * _mean(worse, metric):
+            continue
+        text += f"{worse.name} is better than {better.name}"
+        pair = (better.values[metric.key], worse.values[metric.key])
+        separate = apart(*pair) if sign > 0 else apart(*reversed(pair))
+        if separate:
+            text += ", intervals apart: the controls do not bound the layers."
+            return Statement(text, False, sources)
+        why = "no intervals to judge it by" if separate is None else "intervals overlap"
+        return Statement(f"{text}, but {why}.", None, sources)
+    text += "Natural and oracle bound the layers."
+    return Statement(text, True, sources)
+
+
+def _mean(row: Row, metric: Metric) -> float:
+    mean = row.values[metric.key].mean
+    return math.nan if mean is None else mean
+
+
+def oracle_gap(results: SetResults) -> Optional[Statement]:
+    """Say how much STOI the first layer's probe loses against the oracle."""
+    oracle = results.control("oracle")
+    if oracle is None or not results.layers:
+        return None
+    first = results.layers[0]
+    top, value = oracle.values[STOI.key], first.values[STOI.key]
+    if top.mean is None or value.mean is None:
+        return None
+    gap = top.mean - value.mean
+    text = f"STOI of {first.name} lies {abs(gap):.{STOI.digits}f} "
+    text += f"{'below' if gap >= 0 else 'above'} the oracle's."
+    return Statement(text, None, _sources(top, value))
+
+
+def statements(results: SetResults) -> List[Statement]:
+    """Return what the numbers of one set say, first layer against last."""
+    said: List[Statement] = []
+    if len(results.layers) > 1:
+        first, last = results.layers[0], results.layers[-1]
+        said += [compare_eer(first, last), compare_stoi(first, last)]
+    else:
+        said.append(Statement("One layer only: no comparison over depth.", None))
+    said += [bounded(results, EER), bounded(results, STOI)]
+    gap = oracle_gap(results)
+    return said + ([gap] if gap is not None else [])
