@@ -1,0 +1,148 @@
+"""Reading states back: by utterance, or a part of one by time."""
+
+import math
+import os
+import struct
+from pathlib import Path
+from typing import Dict, Iterator, KeysView, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from espnet_probe.errors import ProbeError
+from espnet_probe.store.description import DumpDescription
+from espnet_probe.store.record import Record
+from espnet_probe.store.record_file import read_records
+
+#: A float32 matrix in a Kaldi ark: binary marker, token "FM ", and the numbers of
+#: rows and columns, each as a width byte (4) and a little-endian int32
+#: (kaldi-matrix.cc, Matrix::Write). The rows follow, one after another.
+_ARK_HEADER = struct.Struct("<5sbibi")
+_ARK_START = b"\0BFM "
+
+#: Times within this part of a frame are taken as on its edge: 0.3 / 0.1 < 3.
+_FRAME_TOLERANCE = 1e-6
+
+
+class StateReader:
+    """The states in one layer's folder.
+
+    Args:
+        directory: The folder, as :class:`espnet_probe.store.StateWriter` leaves it.
+
+    Raises:
+        ProbeError: If the folder is none, or its records cannot be read.
+
+    Examples:
+        >>> reader = StateReader("dump/hidden/asr/test/blstm3")  # doctest: +SKIP
+        >>> states = reader["utt1"]  # (time, feature)
+        >>> part = reader.read("utt1", start=0.5, end=1.0)
+    """
+
+    def __init__(self, directory: Path | str) -> None:
+        self.directory = Path(directory)
+        self.description = DumpDescription.read(self.directory)
+        self.records: Dict[str, Record] = read_records(self.directory)
+
+    def keys(self) -> KeysView[str]:
+        """Return the utterances, in the order in which they were written."""
+        return self.records.keys()
+
+    @property
+    def lengths(self) -> Dict[str, int]:
+        """The number of states of every utterance."""
+        return {utt_id: record.shape[0] for utt_id, record in self.records.items()}
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.records)
+
+    def __contains__(self, utt_id: object) -> bool:
+        return utt_id in self.records
+
+    def __getitem__(self, utt_id: str) -> NDArray[np.floating]:
+        return self.read(utt_id)
+
+    def read(
+        self, utt_id: str, start: float = 0.0, end: Optional[float] = None
+    ) -> NDArray[np.floating]:
+        """Read the states of an utterance, or of a part of it.
+
+        State ``i`` stands for the time from ``i`` to ``i + 1`` frame shifts; all
+        states that have a part in [start, end) are read, and no others from
+        the disk.
+
+        Args:
+            utt_id: The utterance.
+            start: Seconds from the beginning.
+            end: Seconds from the beginning; None, or any time after the last
+                state, for all that is left.
+
+        Returns:
+            (time, feature), float32 or float16 as they were stored.
+
+        Raises:
+            ProbeError: If there is no such utterance or time, or its file is
+                missing, too short or holds something else.
+        """
+        record = self.records.get(utt_id)
+        if record is None:
+            raise ProbeError(
+                f"{self.directory} has no states of utterance {utt_id!r}; it has "
+                f"those of {len(self)} utterances"
+            )
+        first, stop = _frames(record, start, end)
+        path = self.directory / record.shard
+        try:
+            if record.offset is None:
+                return _read_npy(path, record, first, stop)
+            return _read_ark(path, record, record.offset, first, stop)
+        except (OSError, ValueError, EOFError, struct.error) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ProbeError(
+                f"utterance {utt_id}: cannot read its states from {path} ({reason}): "
+                "the file is missing, cut short or changed; run the same dump again"
+            ) from error
+
+
+def _frames(record: Record, start: float, end: Optional[float]) -> Tuple[int, int]:
+    length, shift = record.shape[0], record.frame_shift
+    first = math.floor(start / shift + _FRAME_TOLERANCE)
+    stop = length if end is None else math.ceil(end / shift - _FRAME_TOLERANCE)
+    if start < 0 or first >= length or stop <= first:
+        until = "the end" if end is None else f"{end} s"
+        raise ProbeError(
+            f"utterance {record.utt_id}: there are no states from {start} s to "
+            f"{until}; they go from 0 to {length * shift:.3f} s"
+        )
+    return first, min(stop, length)
+
+
+def _read_ark(
+    path: Path, record: Record, offset: int, first: int, stop: int
+) -> NDArray[np.floating]:
+    rows, columns = record.shape
+    with open(path, "rb") as handle:
+        handle.seek(offset)
+        header = _ARK_HEADER.unpack(handle.read(_ARK_HEADER.size))
+        if header != (_ARK_START, 4, rows, 4, columns):
+            raise ValueError(f"no float32 matrix of {rows} x {columns} at {offset}")
+        handle.seek(first * columns * 4, os.SEEK_CUR)
+        flat = np.fromfile(handle, dtype="<f4", count=(stop - first) * columns)
+    # A matrix cut behind the wanted part is not noticed, and does no harm.
+    return flat.reshape(stop - first, columns).astype(np.float32, copy=False)
+
+
+def _read_npy(
+    path: Path, record: Record, first: int, stop: int
+) -> NDArray[np.floating]:
+    # Memory-mapped: only the pages of the wanted rows are read.
+    states = np.load(path, mmap_mode="r", allow_pickle=False)
+    if states.shape != record.shape or states.dtype != np.dtype(record.dtype):
+        raise ValueError(
+            f"got {states.dtype} {states.shape}, recorded is {record.dtype} "
+            f"{record.shape}"
+        )
+    return np.array(states[first:stop])
