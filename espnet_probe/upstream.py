@@ -63,7 +63,9 @@ class Upstream:
         Raises:
             ProbeError: If its encoder or front end is not supported.
         """
-        self.model: Any = model.eval().requires_grad_(False).to(device)
+        # Any: the parts of a model have no declared types.
+        self.model: Any = model
+        self.model.eval().requires_grad_(False).to(device)
         self.config = config
         self.origin = origin
         self.target = target_config(self.model.frontend, config)
@@ -121,7 +123,7 @@ class Upstream:
     @property
     def device(self) -> torch.device:
         """The device that the model is on."""
-        return next(iter(self.model.parameters())).device
+        return torch.device(next(iter(self.model.parameters())).device)
 
     def to(self, device: Union[str, torch.device]) -> "Upstream":
         """Move the model to a device and return it.

@@ -59,7 +59,7 @@ class RecurrentLayers:
             ProbeError: If its states are random.
         """
         refuse_random_projection(stack)
-        self.encoder = encoder
+        self.encoder: Any = encoder
         self.stack = stack
         self.path = path
         self.stride = stride

@@ -1,0 +1,1 @@
+"""The probes: small frame-wise models from one layer's states to a mel."""

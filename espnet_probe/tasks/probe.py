@@ -1,0 +1,239 @@
+"""ESPnet task that trains the probes of several layers in one run."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any, Callable, Collection, Dict, List, Optional, Tuple
+
+import numpy as np
+import torch
+from espnet2.tasks.abs_task import AbsTask, optim_classes
+from espnet2.train.class_choices import ClassChoices
+from espnet2.train.collate_fn import CommonCollateFn
+from espnet2.utils.types import str_or_none
+
+from espnet_probe.errors import ProbeError
+from espnet_probe.probes.abs_probe import AbsProbe
+from espnet_probe.probes.espnet_model import ESPnetProbeModel
+from espnet_probe.probes.highway import HighwayProbe, SharedHighwayProbe
+from espnet_probe.probes.linear import LinearProbe
+from espnet_probe.registration import register_lazily
+from espnet_probe.tasks.probe_trainer import ProbeTrainer
+from espnet_probe.tasks.sources import dump_source, live_source
+
+# Here and not in the command, so that spawned children have the scheduler too.
+register_lazily()
+
+probe_choices = ClassChoices(
+    name="probe",
+    classes={
+        "highway": HighwayProbe,
+        "highway_shared": SharedHighwayProbe,
+        "linear": LinearProbe,
+    },
+    type_check=AbsProbe,
+    default="highway",
+)
+
+
+class ProbeTask(AbsTask):
+    """Trains a probe per layer from one frozen forward pass per batch."""
+
+    num_optimizers: int = 1
+    class_choices_list = [probe_choices]
+    trainer = ProbeTrainer
+
+    @classmethod
+    def add_task_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Add the options of this task.
+
+        Args:
+            parser: ESPnet's parser.
+        """
+        group = parser.add_argument_group(description="Probe related")
+        group.add_argument(
+            "--upstream_exp",
+            type=str_or_none,
+            default=None,
+            help="Folder of the probed ASR model, as ESPnet's training left it",
+        )
+        group.add_argument(
+            "--upstream_model",
+            type=str_or_none,
+            default=None,
+            help="File name of its weights; by default the best average there is",
+        )
+        group.add_argument(
+            "--layers",
+            type=str,
+            default="*",
+            help="Layers to probe: names and globs, for example 'cnn1 blstm*'",
+        )
+        group.add_argument(
+            "--states",
+            type=str,
+            default="live",
+            choices=["live", "dump"],
+            help="Hidden states from the model itself, or from dumps that are given "
+            "as data named hidden_<layer>",
+        )
+        group.add_argument(
+            "--target_stats",
+            type=str_or_none,
+            default=None,
+            help="feats_stats.npz of --collect_stats: mean and deviation of the "
+            "target, which scale the probes' outputs",
+        )
+        probe_choices.add_arguments(group)
+        parser.set_defaults(
+            # The names of dumped layers are not known beforehand.
+            allow_variable_data_keys=True,
+            # Filled in from the layers unless the user says otherwise.
+            best_model_criterion=[],
+            keep_nbest_models=[1],
+            num_att_plot=0,
+        )
+
+    @classmethod
+    def build_collate_fn(cls, args: argparse.Namespace, train: bool) -> Callable[
+        [Collection[Tuple[str, Dict[str, np.ndarray]]]],
+        Tuple[List[str], Dict[str, torch.Tensor]],
+    ]:
+        """Return the function that pads a batch.
+
+        Args:
+            args: The task's arguments.
+            train: Not used.
+        """
+        collate: Callable[..., Tuple[List[str], Dict[str, torch.Tensor]]]
+        collate = CommonCollateFn(float_pad_value=0.0, int_pad_value=-1)
+        return collate
+
+    @classmethod
+    def build_preprocess_fn(
+        cls, args: argparse.Namespace, train: bool
+    ) -> Optional[Callable[[str, Dict[str, np.ndarray]], Dict[str, np.ndarray]]]:
+        """Return None: the model takes waveforms as they are.
+
+        Args:
+            args: The task's arguments.
+            train: Not used.
+        """
+        return None
+
+    @classmethod
+    def required_data_names(
+        cls, train: bool = True, inference: bool = False
+    ) -> Tuple[str, ...]:
+        """Return the data that must be given: the waveform."""
+        return ("speech",)
+
+    @classmethod
+    def optional_data_names(
+        cls, train: bool = True, inference: bool = False
+    ) -> Tuple[str, ...]:
+        """Return no names; dumps come in as ``hidden_<layer>``."""
+        return ()
+
+    @classmethod
+    def build_model(cls, args: argparse.Namespace) -> ESPnetProbeModel:
+        """Build the probes on the upstream or on its dumps.
+
+        Args:
+            args: The task's arguments. ``best_model_criterion`` is set to one best
+                epoch per layer if it is empty.
+
+        Raises:
+            ProbeError: If the upstream, the dumps or the statistics do not do.
+        """
+        source = live_source(args) if args.states == "live" else dump_source(args)
+        names = [layer.name for layer in source.layers]
+        if not args.best_model_criterion:
+            args.best_model_criterion = [
+                ("valid", f"loss_{name}", "min") for name in names
+            ]
+        args.upstream_hash = source.upstream_hash
+        args.layer_descriptions = list(source.descriptions)
+        args.target = source.target.to_dict()
+        probe_class = probe_choices.get_class(args.probe)
+        model = ESPnetProbeModel(
+            layers=source.layers,
+            target=source.target,
+            upstream_hash=source.upstream_hash,
+            upstream=source.upstream,
+            probe_class=probe_class,
+            probe_conf=args.probe_conf,
+            target_stats=read_target_stats(args.target_stats, source.target.n_mels),
+            seed=args.seed,
+        )
+        return model
+
+    @classmethod
+    def build_optimizers(
+        cls, args: argparse.Namespace, model: torch.nn.Module
+    ) -> List[torch.optim.Optimizer]:
+        """Return one optimiser with a parameter group per layer.
+
+        Args:
+            args: Uses ``optim`` and ``optim_conf``.
+            model: The model.
+
+        Raises:
+            ProbeError: If an option is set that would tie the layers together.
+        """
+        if args.sharded_ddp or args.exclude_weight_decay:
+            raise ProbeError(
+                "--sharded_ddp and --exclude_weight_decay would mix the layers' "
+                "parameter groups: leave them off"
+            )
+        assert isinstance(model, ESPnetProbeModel)
+        groups = [
+            {"params": list(model.probes[name].parameters()), "layer": name}
+            for name in model.layer_names
+        ]
+        return [optim_classes[args.optim](groups, **args.optim_conf)]
+
+
+def read_target_stats(
+    path: Optional[str], n_mels: int
+) -> Optional[Tuple[torch.Tensor, torch.Tensor]]:
+    """Read mean and standard deviation of the target from collected statistics.
+
+    Args:
+        path: ESPnet's ``feats_stats.npz``; None for none.
+        n_mels: Number of mel bands expected.
+
+    Returns:
+        Mean and standard deviation, (n_mels,) each, or None.
+
+    Raises:
+        ProbeError: If the file is missing or of another width.
+    """
+    if path is None:
+        return None
+    if not Path(path).is_file():
+        raise ProbeError(f"--target_stats {path}: no such file; run --collect_stats")
+    stats = np.load(path)
+    mean = stats["sum"] / stats["count"]
+    variance = stats["sum_square"] / stats["count"] - mean**2
+    if mean.shape != (n_mels,):
+        raise ProbeError(
+            f"--target_stats {path}: got {mean.shape[-1]} bands, expected {n_mels}; "
+            "collect the statistics again for this model"
+        )
+    # A band that never changes must not be scaled to nothing.
+    std = np.sqrt(np.maximum(variance, 1e-4))
+    return torch.from_numpy(mean), torch.from_numpy(std)
+
+
+def write_layers(folder: Path, descriptions: List[Dict[str, Any]]) -> None:
+    """Write ``layers.json``, the layers in network order.
+
+    Args:
+        folder: Where to.
+        descriptions: The layers' fields.
+    """
+    temporary = folder / f"layers.json.{os.getpid()}.tmp"
+    temporary.write_text(json.dumps(descriptions, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, folder / "layers.json")
