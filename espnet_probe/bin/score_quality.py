@@ -1,0 +1,204 @@
+"""Score waveforms against their references: STOI, ESTOI, PESQ."""
+
+import argparse
+import functools
+import logging
+import multiprocessing
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from espnet_probe.bin.cli import run
+from espnet_probe.errors import ProbeError
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
+    parser = argparse.ArgumentParser(
+        description="Score waveforms against their references, matched by utterance "
+        "id. Writes quality.csv (utt_id, stoi, estoi, pesq_wb; empty where a score is "
+        "not defined) and quality.json (means, 95 %% intervals, counts).",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "--ref_scp", type=Path, required=True, help="wav.scp: originals"
+    )
+    parser.add_argument(
+        "--hyp_scp", type=Path, required=True, help="wav.scp: what is to be scored"
+    )
+    parser.add_argument(
+        "--output_dir", type=Path, required=True, help="folder for the scores"
+    )
+    parser.add_argument(
+        "--nj", type=int, default=1, help="number of processes, one thread each"
+    )
+    return parser
+
+
+def check_pairs(reference: Mapping[str, str], hypothesis: Mapping[str, str]) -> int:
+    """Check ids, rates and lengths of all pairs before any is scored.
+
+    Args:
+        reference: Utterance id to audio file.
+        hypothesis: Utterance id to audio file.
+
+    Returns:
+        The sampling rate they share, in Hz.
+
+    Raises:
+        ProbeError: If ids, sampling rates or lengths differ.
+    """
+    from espnet_probe.bin.score_files import audio_shape
+
+    missing = sorted(set(reference) - set(hypothesis))
+    extra = sorted(set(hypothesis) - set(reference))
+    if missing or extra:
+        raise ProbeError(
+            f"utterance ids differ: {len(missing)} without hypothesis "
+            f"({', '.join(missing[:3])}), {len(extra)} without reference "
+            f"({', '.join(extra[:3])}); expected the same ids in both"
+        )
+    rates: Dict[int, str] = {}
+    for utt, path in reference.items():
+        fs, samples = audio_shape(utt, path)
+        hyp_fs, hyp_samples = audio_shape(utt, hypothesis[utt])
+        if fs != hyp_fs:
+            raise ProbeError(
+                f"{utt}: reference has {fs} Hz, hypothesis {hyp_fs} Hz; expected one "
+                "sampling rate"
+            )
+        if samples != hyp_samples:
+            raise ProbeError(
+                f"{utt}: reference has {samples} samples, hypothesis {hyp_samples}; "
+                "expected one length, aligned at the first sample"
+            )
+        rates.setdefault(fs, utt)
+    if len(rates) > 1:
+        found = ", ".join(f"{fs} Hz ({utt})" for fs, utt in sorted(rates.items()))
+        raise ProbeError(
+            f"mixed sampling rates: {found}; expected one in the whole set"
+        )
+    return next(iter(rates))
+
+
+def score_utterance(
+    ref_scp: str, hyp_scp: str, utt: str
+) -> Tuple[Optional[float], Optional[float], Optional[float]]:
+    """Read and score one pair; runs in the worker processes.
+
+    Args:
+        ref_scp: wav.scp of the references.
+        hyp_scp: wav.scp of the hypotheses.
+        utt: Utterance id.
+
+    Returns:
+        STOI, ESTOI and PESQ, None where not defined or not available.
+    """
+    from espnet_probe.scores.quality import score_pair, validate
+
+    fs, reference = _reader(ref_scp)[utt]
+    hyp_fs, hypothesis = _reader(hyp_scp)[utt]
+    try:
+        validate(reference, hypothesis, fs, hyp_fs)
+        scores = score_pair(reference, hypothesis, fs)
+    except ProbeError as error:
+        raise ProbeError(f"{utt}: {error}") from error
+    return scores.stoi, scores.estoi, scores.pesq_wb
+
+
+@functools.lru_cache(maxsize=2)
+def _reader(scp: str) -> Any:
+    """Open a wav.scp once per process."""
+    from espnet2.fileio.sound_scp import SoundScpReader
+
+    return SoundScpReader(scp, dtype="float64")
+
+
+def score_all(
+    ref_scp: Path, hyp_scp: Path, utts: Sequence[str], nj: int
+) -> List[Tuple[Optional[float], Optional[float], Optional[float]]]:
+    """Score all pairs, in ``nj`` processes.
+
+    Args:
+        ref_scp: wav.scp of the references.
+        hyp_scp: wav.scp of the hypotheses.
+        utts: Utterance ids.
+        nj: Number of processes; 1 means this one.
+
+    Returns:
+        The scores in the order of ``utts``.
+
+    Raises:
+        ProbeError: If a pair cannot be scored, or a process died.
+    """
+    from tqdm import tqdm
+
+    score = functools.partial(score_utterance, str(ref_scp), str(hyp_scp))
+    bar = functools.partial(tqdm, total=len(utts), desc="score", unit="utt")
+    if nj == 1:
+        return list(bar(map(score, utts)))
+    # Spawned, not forked: a fresh process reads the thread limits before numpy does.
+    context = multiprocessing.get_context("spawn")
+    chunk = max(1, min(16, len(utts) // (4 * nj)))
+    with ProcessPoolExecutor(nj, mp_context=context) as pool:
+        try:
+            return list(bar(pool.map(score, utts, chunksize=chunk)))
+        except BrokenProcessPool as error:
+            raise ProbeError(
+                "a scoring process died, perhaps of too little memory: try --nj "
+                f"{nj // 2}"
+            ) from error
+
+
+def main(cmd: Optional[Sequence[str]] = None) -> None:
+    """Run the command.
+
+    Args:
+        cmd: Arguments; None for ``sys.argv``.
+
+    Raises:
+        ProbeError: If the pairs do not match or cannot be read.
+    """
+    args = get_parser().parse_args(cmd)
+    if args.nj < 1:
+        raise ProbeError(f"got --nj {args.nj}: expected at least 1")
+    from espnet_probe.bin import score_files
+
+    score_files.use_one_thread()
+    from espnet_probe.scores.quality import METRICS, pesq_reason, summarise
+
+    expected = "utterance id and audio file"
+    reference = score_files.read_full_table(args.ref_scp, expected)
+    hypothesis = score_files.read_full_table(args.hyp_scp, expected)
+    fs = check_pairs(reference, hypothesis)
+    reason = pesq_reason(fs)
+    if reason is not None:
+        logging.warning("PESQ is left out: %s", reason)
+    utts = sorted(reference)
+    scores = score_all(args.ref_scp, args.hyp_scp, utts, min(args.nj, len(utts)))
+    summary: Dict[str, Any] = {
+        metric: summarise(
+            [row[index] for row in scores], reason if metric == "pesq_wb" else None
+        )
+        for index, metric in enumerate(METRICS)
+    }
+    summary["utterances"] = len(utts)
+    summary["config"] = {
+        "ref_scp": str(args.ref_scp),
+        "hyp_scp": str(args.hyp_scp),
+        "fs": fs,
+    }
+    summary["versions"] = score_files.versions("numpy", "scipy", "pystoi", "pesq")
+    rows = ((utt, *row) for utt, row in zip(utts, scores))
+    score_files.write_csv(args.output_dir / "quality.csv", ("utt_id", *METRICS), rows)
+    score_files.write_json(args.output_dir / "quality.json", summary)
+    for metric in METRICS:
+        mean = summary[metric]["mean"]
+        if mean is not None:
+            print(f"{metric} {mean:.4f} ({summary[metric]['count']} utterances)")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,172 @@
+"""95 % intervals of means, rates and anything that can be bootstrapped.
+
+Conventions
+-----------
+An interval is answered as an :class:`Interval`. Where the data are too few it has
+no bounds but a ``reason``; it is never made up and never silently left out.
+
+A mean over utterances gets Student's t interval. Statistics that are no means
+(a pooled error rate, an equal error rate) get the percentile bootstrap over
+*groups*: utterances, or the speakers that several utterances share. Drawing groups
+with replacement is written as a matrix of multiplicities, how often each group was
+drawn, so that a statistic can be re-weighted instead of copied.
+
+With few groups the percentile interval is too narrow, roughly by
+``sqrt((n - 1) / n)`` and by the normal in place of the t quantile [1]_; below
+``MIN_GROUPS`` groups none is given.
+
+References
+----------
+.. [1] T. Hesterberg, "What teachers should know about the bootstrap: resampling in
+   the undergraduate statistics curriculum", The American Statistician 69(4), 2015.
+"""
+
+from dataclasses import dataclass
+from typing import List, Optional, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+LEVEL = 0.95
+# Fewer independent groups than this give no interval. A convention, not a theorem:
+# with 4 groups one draw in 64 holds a single group only.
+MIN_GROUPS = 5
+NUM_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval, or the reason why there is none.
+
+    Attributes:
+        low: Lower bound, in the unit of the statistic; None without interval.
+        high: Upper bound; None without interval.
+        reason: Why there is no interval; None where there is one.
+    """
+
+    low: Optional[float] = None
+    high: Optional[float] = None
+    reason: Optional[str] = None
+
+    def as_list(self) -> Optional[List[float]]:
+        """Return ``[low, high]``, or None where there is no interval."""
+        if self.low is None or self.high is None:
+            return None
+        return [self.low, self.high]
+
+
+def too_few(count: int, what: str) -> Optional[Interval]:
+    """Return an interval without bounds if there are too few groups.
+
+    Args:
+        count: Number of independent groups.
+        what: Their name in the plural, for the reason: "utterances", "speakers".
+
+    Returns:
+        None if an interval can be computed.
+    """
+    if count >= MIN_GROUPS:
+        return None
+    return Interval(
+        reason=f"too little data: {count} {what}, an interval needs {MIN_GROUPS}"
+    )
+
+
+def interval_of_mean(values: Sequence[float], what: str = "utterances") -> Interval:
+    """Compute Student's t interval of the mean of independent values.
+
+    Args:
+        values: One finite value per utterance (or other unit), in any order.
+        what: The unit's name in the plural, for the reason.
+
+    Returns:
+        The interval, in the unit of the values; not clipped to their range.
+
+    Raises:
+        ValueError: If a value is not finite.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    if not np.all(np.isfinite(data)):
+        raise ValueError("values must be finite: leave undefined ones out and count")
+    missing = too_few(data.size, what)
+    if missing is not None:
+        return missing
+    half = stats.t.ppf((1 + LEVEL) / 2, data.size - 1) * stats.sem(data)
+    mean = float(data.mean())
+    return Interval(mean - float(half), mean + float(half))
+
+
+def draw_multiplicities(
+    num_groups: int, num_draws: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw groups with replacement, as often as there are groups.
+
+    Args:
+        num_groups: Number of groups, at least 1.
+        num_draws: Number of bootstrap samples.
+        rng: Source of randomness.
+
+    Returns:
+        ``(num_draws, num_groups)``: how often each group was drawn; each row sums
+        to ``num_groups``.
+    """
+    shares = np.full(num_groups, 1.0 / num_groups)
+    return rng.multinomial(num_groups, shares, size=num_draws).astype(np.int64)
+
+
+def interval_of_draws(draws: NDArray[np.float64]) -> Interval:
+    """Compute the percentile interval of bootstrapped statistics.
+
+    Args:
+        draws: ``(num_draws,)``, the statistic in each bootstrap sample; NaN where
+            it was not defined there.
+
+    Returns:
+        The interval over the defined ones, or none if more than one draw in ten
+        was undefined: then the data are too few, whatever their number.
+    """
+    defined = draws[np.isfinite(draws)]
+    if defined.size < 0.9 * draws.size or defined.size == 0:
+        return Interval(
+            reason=f"too little data: the statistic was undefined in "
+            f"{draws.size - defined.size} of {draws.size} bootstrap samples"
+        )
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return Interval(float(low), float(high))
+
+
+def interval_of_ratio(
+    numerators: NDArray[np.float64],
+    denominators: NDArray[np.float64],
+    what: str = "utterances",
+    num_draws: int = NUM_DRAWS,
+    seed: int = 0,
+) -> Interval:
+    """Bootstrap a rate that is pooled from counts, such as a word error rate.
+
+    Args:
+        numerators: ``(groups,)``, for example errors per utterance.
+        denominators: ``(groups,)``, for example words per utterance.
+        what: The groups' name in the plural, for the reason.
+        num_draws: Number of bootstrap samples.
+        seed: Seed of the draws.
+
+    Returns:
+        The interval of ``sum(numerators) / sum(denominators)``.
+    """
+    missing = too_few(len(numerators), what)
+    if missing is not None:
+        return missing
+    draws = np.empty(num_draws)
+    rng = np.random.default_rng(seed)
+    # In blocks, so that the multiplicities of a large set need little memory.
+    block = max(1, 10_000_000 // len(numerators))
+    for start in range(0, num_draws, block):
+        size = min(block, num_draws - start)
+        times = draw_multiplicities(len(numerators), size, rng)
+        total = times @ denominators
+        with np.errstate(divide="ignore", invalid="ignore"):
+            draws[start : start + size] = (times @ numerators) / total
+    return interval_of_draws(draws)

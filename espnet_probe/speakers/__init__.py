@@ -1,0 +1,1 @@
+"""Speaker embedders behind one interface; see ``abs_embedder``."""
