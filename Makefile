@@ -1,0 +1,36 @@
+# The commands of README.md. What they do is in ci/.
+
+SHELL := /bin/bash
+
+# One thread per process: tests and stages are spread over processes.
+export OMP_NUM_THREADS ?= 1
+# Downloaded models, and what libraries cache while tests run, stay in the clone.
+export ESPNET_PROBE_CACHE ?= $(CURDIR)/tools/cache
+
+.PHONY: help setup demo test lint clean
+
+help:
+	@echo 'make setup   virtual environment, ESPnet recipe tree, weights'
+	@echo 'make demo    set-up, then the recipe egs/mini_voices/probe1'
+	@echo 'make test    set-up, then the tests (ARGS="-k name" is passed to pytest)'
+	@echo 'make lint    black, isort, flake8, mypy, shellcheck'
+	@echo 'make clean   remove caches and the recipes'"'"' data, dump and exp; not .venv, not tools/'
+
+setup:
+	@ci/setup.sh
+
+demo: setup
+	@cd egs/mini_voices/probe1 && ./run.sh
+
+test:
+	@ci/setup.sh test
+	@XDG_CACHE_HOME=$(CURDIR)/.cache .venv/bin/python -m pytest -n 2 $(ARGS)
+
+lint:
+	@ci/setup.sh test dev
+	@ci/lint.sh
+
+clean:
+	rm -rf .cache .pytest_cache .mypy_cache build
+	rm -rf egs/*/probe1/{data,dump,exp,downloads}
+	find . -name __pycache__ -not -path './.venv/*' -not -path './tools/*' -prune -exec rm -rf {} +

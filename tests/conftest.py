@@ -1,0 +1,39 @@
+"""What all tests share: one thread per process, and the corpora beside the project."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+# Before numpy and torch are imported, and for the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Keep torch to one thread, in tests that have imported it.
+
+    The tests run in several processes already. Tests that do not need torch do not pay
+    for its import.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """Return the top folder of the project."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of miniature corpora beside the project, or skip the test."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no corpora in {folder}")
+    return folder
