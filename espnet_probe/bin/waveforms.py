@@ -1,0 +1,194 @@
+"""The waveforms of an ESPnet data folder, checked before any work starts."""
+
+import re
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from espnet_probe.errors import ProbeError
+
+#: ``some.ark:123``, as ESPnet's ``--audio_format flac.ark`` writes it.
+_IN_ARK = re.compile(r"\.ark:\d+$")
+
+
+class Waveforms:
+    """Reads the waveforms of a data folder as ESPnet's training does.
+
+    Args:
+        data_dir: A folder with ``wav.scp``, such as ``dump/raw/<set>``; its files
+            are sound files, or entries of Kaldi arks.
+        fs: The sampling rate that is expected, in Hz; None, until it is set,
+            takes any.
+
+    Raises:
+        ProbeError: If ``wav.scp`` is missing, empty or names an utterance twice.
+    """
+
+    def __init__(self, data_dir: Path, fs: Optional[int] = None) -> None:
+        self.path = Path(data_dir) / "wav.scp"
+        self.fs = fs
+        self._files = read_columns(self.path)
+
+    def keys(self) -> List[str]:
+        """Return all utterances in the order of ``wav.scp``."""
+        return list(self._files)
+
+    def check(self, keys: Sequence[str]) -> Dict[str, int]:
+        """Look at the headers of the sound files without reading the samples.
+
+        Args:
+            keys: The utterances to check.
+
+        Returns:
+            The number of samples of every one.
+
+        Raises:
+            ProbeError: If an utterance is not in ``wav.scp``, or its file is
+                missing, no sound file, empty, not mono, or of another rate.
+        """
+        if keys and _IN_ARK.search(self._path(keys[0])):
+            return self._check_arks(keys)
+        return {key: self._check(key) for key in keys}
+
+    def __getitem__(self, key: str) -> NDArray[np.float32]:
+        """Read an utterance: (samples,), float32.
+
+        Sound files lie in [-1, 1]; arks of 16-bit wav keep their integers, as
+        they do in ESPnet's training.
+
+        Raises:
+            ProbeError: As :meth:`check`.
+        """
+        import soundfile
+
+        path = self._path(key)
+        if _IN_ARK.search(path):
+            return self._read_ark(key, path)
+        self._check(key)
+        try:
+            samples, _ = soundfile.read(path, dtype="float32")
+        except (OSError, soundfile.SoundFileError) as error:
+            raise ProbeError(f"utterance {key}: cannot read {path}: {error}") from error
+        waveform: NDArray[np.float32] = samples
+        return waveform
+
+    def _path(self, key: str) -> str:
+        path = self._files.get(key)
+        if path is None:
+            raise ProbeError(f"utterance {key} is not in {self.path}")
+        if path.endswith("|"):
+            raise ProbeError(
+                f"utterance {key}: {self.path} holds a command; format the audio "
+                "first (stage 3 of probe.sh)"
+            )
+        return path
+
+    def _check(self, key: str) -> int:
+        import soundfile
+
+        path = self._path(key)
+        if _IN_ARK.search(path):
+            return len(self._read_ark(key, path))
+        if not Path(path).is_file():
+            raise ProbeError(
+                f"utterance {key}: {path} is missing; {self.path} names it (paths are "
+                "relative to the working directory)"
+            )
+        try:
+            info = soundfile.info(path)
+        except (OSError, soundfile.SoundFileError) as error:
+            raise ProbeError(f"utterance {key}: {path} is no sound: {error}") from error
+        self._check_format(key, info.samplerate, info.channels, info.frames)
+        return int(info.frames)
+
+    def _check_arks(self, keys: Sequence[str]) -> Dict[str, int]:
+        # An ark has no index: to know a length it has to be decoded, so the list
+        # that ESPnet's format_wav_scp.sh leaves is taken where there is one. The
+        # rate of the others is checked when they are read.
+        table = self.path.with_name("utt2num_samples")
+        listed = read_columns(table) if table.is_file() else {}
+        lengths = {keys[0]: self._check(keys[0])}
+        for key in keys[1:]:
+            number = listed.get(key, "")
+            lengths[key] = int(number) if number.isdigit() else self._check(key)
+        return lengths
+
+    def _read_ark(self, key: str, path: str) -> NDArray[np.float32]:
+        from omniio import kaldi
+
+        try:
+            pair = kaldi.load_mat(path)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ProbeError(f"utterance {key}: cannot read {path}: {error}") from error
+        if not isinstance(pair, tuple):
+            raise ProbeError(f"utterance {key}: {path} holds no sound")
+        rate, samples = pair if isinstance(pair[0], int) else (pair[1], pair[0])
+        channels = 1 if samples.ndim == 1 else samples.shape[1]
+        self._check_format(key, rate, channels, len(samples))
+        waveform: NDArray[np.float32] = samples.astype(np.float32)
+        return waveform
+
+    def _check_format(self, key: str, rate: int, channels: int, samples: int) -> None:
+        if self.fs is not None and rate != self.fs:
+            raise ProbeError(
+                f"utterance {key}: sampling rate is {rate} Hz, the upstream needs "
+                f"{self.fs} Hz: format the audio with --fs {self.fs}"
+            )
+        if channels != 1:
+            raise ProbeError(
+                f"utterance {key}: got {channels} channels, expected one: choose or "
+                "mix them first"
+            )
+        if samples == 0:
+            raise ProbeError(f"utterance {key}: the file has no samples; leave it out")
+
+
+def read_columns(path: Path) -> Dict[str, str]:
+    """Read a Kaldi file of two columns: utterance and value.
+
+    Args:
+        path: The file, such as ``wav.scp``.
+
+    Raises:
+        ProbeError: If it is missing, empty, or has an utterance twice.
+    """
+    from espnet2.fileio.read_text import read_2columns_text
+
+    try:
+        columns: Dict[str, str] = read_2columns_text(path)
+    except OSError as error:
+        raise ProbeError(f"cannot read {path}: {error.strerror}") from error
+    except (RuntimeError, IndexError, UnicodeDecodeError) as error:
+        raise ProbeError(
+            f"{path}: {error or 'empty line'}; expected one line an utterance"
+        ) from error
+    if not columns:
+        raise ProbeError(f"{path} is empty: there is no utterance to work on")
+    return columns
+
+
+def chosen_keys(waveforms: Waveforms, key_file: Optional[Path]) -> List[str]:
+    """Return the utterances that this job works on.
+
+    Args:
+        waveforms: The whole set.
+        key_file: A file whose first column has them, such as a part of
+            ``wav.scp`` made by ``utils/split_scp.pl``; None for all.
+
+    Raises:
+        ProbeError: If the file is missing, empty, has an utterance twice or one
+            that is not in the set.
+    """
+    everything = waveforms.keys()
+    if key_file is None:
+        return everything
+    keys = list(read_columns(key_file))
+    unknown = sorted(set(keys).difference(everything))
+    if unknown:
+        raise ProbeError(
+            f"{key_file}: {len(unknown)} utterances, {unknown[0]} among them, are not "
+            f"in {waveforms.path}"
+        )
+    return keys
