@@ -11,6 +11,11 @@ from espnet_probe.bin.cli import run
 from espnet_probe.errors import ProbeError
 
 
+def _path_or_none(text: str) -> Optional[Path]:
+    """Return a path; None for an empty one, as an unset shell variable gives it."""
+    return Path(text) if text else None
+
+
 def get_parser() -> argparse.ArgumentParser:
     """Return the command line's parser."""
     parser = argparse.ArgumentParser(
@@ -25,7 +30,9 @@ def get_parser() -> argparse.ArgumentParser:
         "--probe_exp", type=Path, required=True, help="the probe experiment's folder"
     )
     parser.add_argument(
-        "--asr_exp", type=Path, help="the recogniser's folder, for word error rates"
+        "--asr_exp",
+        type=_path_or_none,
+        help="the recogniser's folder, for word error rates",
     )
     parser.add_argument(
         "--inference_tag",
@@ -39,7 +46,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--stage_times",
-        type=Path,
+        type=_path_or_none,
         help="file with the seconds per stage, such as exp/stage_times.jsonl",
     )
     parser.add_argument(

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from espnet_probe.report.files import replacing, slug
 from espnet_probe.report.results import Row, SetResults
-from espnet_probe.report.values import EER, ESTOI, L1, PESQ, STOI, Metric
+from espnet_probe.report.values import EER, ESTOI, L1, PESQ, STOI, Metric, printable
 
 METRICS = (EER, STOI, ESTOI, PESQ, L1)
 
@@ -113,7 +113,7 @@ def draw(results: SetResults, metric: Metric, theme: Theme) -> Optional[Figure]:
     rows = results.layers
     if all(row.values[metric.key].mean is None for row in rows):
         return None
-    figure = Figure(figsize=(5.0, 3.2), layout="constrained")
+    figure = Figure(figsize=(4.4, 2.9), layout="constrained")
     axes = figure.add_subplot()
     for row in results.rows:
         if row.layer is None:
@@ -121,7 +121,8 @@ def draw(results: SetResults, metric: Metric, theme: Theme) -> Optional[Figure]:
     _layers(axes, rows, metric, theme)
     axes.set_xticks(range(len(rows)))
     # Names come from data: "$" in them is a character and starts no formula.
-    names = axes.set_xticklabels([row.name for row in rows], parse_math=False)
+    labels = [printable(row.name) for row in rows]
+    names = axes.set_xticklabels(labels, parse_math=False)
     if sum(len(row.name) + 2 for row in rows) > 50:
         for text in names:
             text.set(rotation=35, horizontalalignment="right")
@@ -132,8 +133,8 @@ def draw(results: SetResults, metric: Metric, theme: Theme) -> Optional[Figure]:
     axes.set_axisbelow(True)
     for side, spine in axes.spines.items():
         spine.set(visible=side in ("left", "bottom"), color=theme.ink)
-    legend = axes.legend(frameon=False, fontsize="small", labelcolor=theme.ink)
-    legend.set_zorder(0)
+    if len(axes.get_legend_handles_labels()[0]) > 1:
+        axes.legend(frameon=False, fontsize="small", labelcolor=theme.ink)
     return figure
 
 

@@ -38,9 +38,8 @@ def write_text(path: Path, text: str) -> None:
 def link(target: Path, folder: Path) -> str:
     """Return the relative address of ``target`` for a page in ``folder``."""
     relative = os.path.relpath(target.resolve(), folder.resolve())
-    address = quote(Path(relative).as_posix())
-    # A name such as "a:b" at the start would be read as a scheme.
-    return address if address.startswith((".", "/")) else f"./{address}"
+    # quote also encodes ":", so that no name is read as a scheme.
+    return quote(Path(relative).as_posix())
 
 
 def slug(name: str) -> str:

@@ -12,12 +12,15 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from espnet_probe.report.collect import WER_COUNTS
 from espnet_probe.report.examples import Example
 from espnet_probe.report.figures import FigureFiles
 from espnet_probe.report.files import link
 from espnet_probe.report.results import Results, Row, SetResults
 from espnet_probe.report.tables import missing_scores, size_texts
 from espnet_probe.report.values import (
+    EER_ESPNET,
+    L1,
     LAYER_METRICS,
     WER,
     Metric,
@@ -45,10 +48,12 @@ class SetParts:
 
 
 def _cell(value: Value, metric: Metric, folder: Path) -> Dict[str, Optional[str]]:
+    """Make a cell; its ``reason`` says why the number or the interval is missing."""
     return {
         "mean": mean_text(value, metric),
         "interval": interval_text(value, metric),
         "counts": value.count_text,
+        "short": value.count_short or value.count_text,
         "reason": value.reason if value.mean is None or value.ci95 is None else "",
         "href": None if value.source is None else link(value.source, folder),
     }
@@ -56,17 +61,25 @@ def _cell(value: Value, metric: Metric, folder: Path) -> Dict[str, Optional[str]
 
 def _row(row: Row, folder: Path) -> Dict[str, Any]:
     layer = row.layer
+    cells = {m.key: _cell(row.values[m.key], m, folder) for m in LAYER_METRICS}
+    # What would be the same words in every row stands once, below the table.
+    if row.values[EER_ESPNET.key].mean is not None:
+        cells[EER_ESPNET.key].update(short="", reason="")
+    if layer is None:
+        cells[L1.key].update(reason="none")
     return {
         "name": row.name,
         "kind": "control" if layer is None else "layer",
         "about": GLOSSARY.get(row.name, "") if layer is None else layer.tap,
         "sizes": size_texts(row),
-        "cells": [_cell(row.values[m.key], m, folder) for m in LAYER_METRICS],
+        "cells": list(cells.values()),
     }
 
 
 def _statement(statement: Statement, folder: Path) -> Dict[str, Any]:
-    mark = {True: "holds", False: "fails", None: "open"}[statement.holds]
+    mark = {True: "yes", False: "no", None: "open"}[statement.holds]
+    if statement.is_note:
+        mark = "note"
     links = [(path.name, link(path, folder)) for path in statement.sources]
     return {"text": statement.text, "mark": mark, "links": links}
 
@@ -153,8 +166,12 @@ def render(
         lstrip_blocks=True,
     )
     lacking = [text for one in results.sets for text in missing_scores(one)]
-    wer = [
-        {"decoding": entry.decoding, "cell": _cell(entry.value, WER, folder)}
+    wer: List[Dict[str, Any]] = [
+        {
+            "decoding": entry.decoding,
+            "cell": {**_cell(entry.value, WER, folder), "short": ""},
+            "counts": [entry.value.counts.get(name, "-") for name in WER_COUNTS],
+        }
         for entry in results.wer
     ]
     files = [results.layers_file, results.probe_exp / "config.yaml"]
@@ -167,7 +184,7 @@ def render(
         environment=environment,
         command=command,
         metrics=[metric.title for metric in LAYER_METRICS],
-        wer_title=WER.title,
+        wer_head=[WER.title, *WER_COUNTS],
         sets=[_set(one, parts[one.name], folder) for one in results.sets],
         wer=wer,
         times=results.stage_times,

@@ -60,6 +60,19 @@ class Value:
         """The counts as one phrase, such as ``98 utterances, 2 excluded``."""
         return ", ".join(f"{number} {name}" for name, number in self.counts.items())
 
+    @property
+    def count_short(self) -> str:
+        """The counts that matter most, for a cell of a table."""
+        parts = []
+        for name in ("trials", "speakers"):
+            if name in self.counts:
+                parts.append(f"{self.counts[name]} {name}")
+        if not parts and "utterances" in self.counts:
+            parts.append(f"{self.counts['utterances']} utt.")
+        if self.counts.get("excluded"):
+            parts.append(f"{self.counts['excluded']} excluded")
+        return ", ".join(parts)
+
 
 def missing(reason: str, source: Optional[Path] = None) -> Value:
     """Return a value that is not there, with the reason in words."""
@@ -99,3 +112,8 @@ def interval_text(value: Value, metric: Metric) -> str:
 def full_text(value: Value, metric: Metric) -> str:
     """Print the number and its interval; ``-`` if it is missing."""
     return f"{mean_text(value, metric)} {interval_text(value, metric)}".strip()
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal would obey instead of print, and XML cannot hold."""
+    return "".join(c if c.isprintable() else "?" for c in text)

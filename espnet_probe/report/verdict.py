@@ -25,11 +25,13 @@ class Statement:
         holds: Whether what one expects of an ASR model holds; None if the data
             cannot say.
         sources: The files of the numbers in it.
+        is_note: Whether it only tells, with nothing to expect.
     """
 
     text: str
     holds: Optional[bool]
     sources: Sequence[Path] = ()
+    is_note: bool = False
 
 
 def _sources(*values: Value) -> Tuple[Path, ...]:
@@ -159,7 +161,7 @@ def bounded(results: SetResults, metric: Metric) -> Statement:
         f"{row.name} {mean_text(row.values[metric.key], metric)}" for row in chain
     )
     sources = _sources(*(row.values[metric.key] for row in chain))
-    text = f"{metric.title}: {words} (the best layer). "
+    text = f"{metric.title}, bounds: {words} (the best layer). "
     for better, worse in zip(chain, chain[1:]):
         if sign * _mean(better, metric) >= sign * _mean(worse, metric):
             continue
@@ -190,9 +192,12 @@ def oracle_gap(results: SetResults) -> Optional[Statement]:
     if top.mean is None or value.mean is None:
         return None
     gap = top.mean - value.mean
-    text = f"STOI of {first.name} lies {abs(gap):.{STOI.digits}f} "
-    text += f"{'below' if gap >= 0 else 'above'} the oracle's."
-    return Statement(text, None, _sources(top, value))
+    side = "below" if gap >= 0 else "above"
+    text = (
+        f"STOI of {first.name}, {mean_text(value, STOI)}, lies "
+        f"{abs(gap):.{STOI.digits}f} {side} the oracle's {mean_text(top, STOI)}."
+    )
+    return Statement(text, None, _sources(top, value), is_note=True)
 
 
 def statements(results: SetResults) -> List[Statement]:
@@ -202,7 +207,8 @@ def statements(results: SetResults) -> List[Statement]:
         first, last = results.layers[0], results.layers[-1]
         said += [compare_eer(first, last), compare_stoi(first, last)]
     else:
-        said.append(Statement("One layer only: no comparison over depth.", None))
+        alone = "One layer only: no comparison over depth."
+        said.append(Statement(alone, None, is_note=True))
     said += [bounded(results, EER), bounded(results, STOI)]
     gap = oracle_gap(results)
     return said + ([gap] if gap is not None else [])

@@ -5,7 +5,6 @@ from typing import Any, Dict, List, Mapping
 
 from tqdm import tqdm
 
-from espnet_probe.errors import ProbeError
 from espnet_probe.features.log_mel import LogMelConfig
 from espnet_probe.report.collect import read_config
 from espnet_probe.report.environment import environment
@@ -23,13 +22,10 @@ def mel_config(config: Mapping[str, Any]) -> LogMelConfig:
     Args:
         config: The probe experiment's configuration.
     """
-    for section in config.values():
-        if isinstance(section, dict) and {"hop_length", "n_mels"} <= set(section):
-            try:
-                return LogMelConfig.from_dict(section)
-            except (ProbeError, TypeError):
-                continue
-    return LogMelConfig()
+    target = config.get("target")
+    return (
+        LogMelConfig.from_dict(target) if isinstance(target, dict) else LogMelConfig()
+    )
 
 
 def write_report(

@@ -106,7 +106,7 @@ def make_experiment(
         root / "exp" / "asr_blstm",
     )
     probe_exp.mkdir(parents=True)
-    config = {"model_conf": {"upstream_exp": "exp/asr_blstm", "upstream_hash": "f00d"}}
+    config = {"upstream_exp": "exp/asr_blstm", "upstream_hash": "f00dfeed"}
     (probe_exp / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     write_json(probe_exp / "layers.json", layer_entries(layers))
     reconstruct = probe_exp / "reconstruct_gl"
