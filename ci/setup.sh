@@ -60,12 +60,12 @@ watched() {
                 say "  ${line:0:110}"
                 quiet=0
             done < <(sed -n "$((shown + 1)),${total}p" "${log}" |
-                grep -E '^ *(Downloading|Building|Installing|Successfully|Preparing|WARNING: Retrying)' |
-                sed -E 's/^ +//; s/^(Installing collected packages:).*/\1 …/')
+                grep -E '^ *(Downloading|Building wheel for|Installing collected|WARNING: Retrying)' |
+                sed -E 's/^ +//; s/^(Installing collected packages).*/\1 …/')
             shown=${total}
         fi
         if [ "${quiet}" -ge 15 ]; then
-            say "  … still at it, $(du -sh "${venv}" | cut -f 1) in ${venv}"
+            say "  still at it: $(du -sh "${venv}" | cut -f 1) in ${venv}"
             quiet=0
         fi
     done
