@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import List, Optional, Sequence
@@ -51,6 +50,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     """
     args = get_parser().parse_args(cmd)
 
+    from espnet_probe.bin.score_files import written_whole
     from espnet_probe.upstream import Upstream
 
     upstream = Upstream.from_exp(args.upstream_exp, args.upstream_model)
@@ -70,12 +70,9 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     print(f"{upstream.origin}  {upstream.fs} Hz  sha256 {upstream.hash[:16]}")
     print(table(rows))
     if args.json:
-        path = Path(args.json)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         content = json.dumps([layer.to_dict() for layer in layers], indent=2)
-        temporary.write_text(content + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        with written_whole(Path(args.json)) as part:
+            part.write_text(content + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

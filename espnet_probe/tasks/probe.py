@@ -1,10 +1,8 @@
 """ESPnet task that trains the probes of several layers in one run."""
 
 import argparse
-import json
-import os
 from pathlib import Path
-from typing import Any, Callable, Collection, Dict, List, Optional, Tuple
+from typing import Callable, Collection, Dict, List, Optional, Tuple
 
 import numpy as np
 import torch
@@ -225,15 +223,3 @@ def read_target_stats(
     # A band that never changes must not be scaled to nothing.
     std = np.sqrt(np.maximum(variance, 1e-4))
     return torch.from_numpy(mean), torch.from_numpy(std)
-
-
-def write_layers(folder: Path, descriptions: List[Dict[str, Any]]) -> None:
-    """Write ``layers.json``, the layers in network order.
-
-    Args:
-        folder: Where to.
-        descriptions: The layers' fields.
-    """
-    temporary = folder / f"layers.json.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps(descriptions, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, folder / "layers.json")

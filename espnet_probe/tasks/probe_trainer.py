@@ -181,8 +181,8 @@ def layer_step(
         counts: Gets the step and the layers left out of it.
 
     Returns:
-        Per layer the gradient's norm before clipping, 100 if it was clipped,
-        whether the layer was left out, and the learning rate.
+        Per layer the gradient's norm before clipping, whether the layer was left
+        out, and the learning rate.
     """
     if scaler is not None:
         scaler.unscale_(optimizer)
@@ -202,7 +202,6 @@ def layer_step(
             for parameter in group["params"]:
                 parameter.grad = None
         stats[f"grad_norm_{name}"] = float(norm) if finite else float("nan")
-        stats[f"clip_{name}"] = 100.0 * (finite and float(norm) > options.grad_clip)
         stats[f"left_out_{name}"] = float(not finite)
         stats[f"lr_{name}"] = float(group["lr"])
     # Not scaler.step(): that would skip all layers for the sake of one.

@@ -1,0 +1,322 @@
+"""Reconstruct the mel of a data set from each layer's hidden states.
+
+Several jobs do a part each (``--key_file``, ``--job``); ``--merge true`` then joins
+the parts and writes the control ``natural``. Without ``--job`` both are done.
+"""
+
+import argparse
+import csv
+import io
+import json
+import logging
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Dict, List, Optional, Sequence
+
+from espnet_probe.bin.cli import run
+from espnet_probe.errors import ProbeError
+
+if TYPE_CHECKING:
+    from espnet_probe.bin.waveforms import Waveforms
+    from espnet_probe.probes.espnet_model import ESPnetProbeModel
+    from espnet_probe.probes.inference import ProbeExp
+
+#: Control: the target mel itself, vocoded like a reconstruction.
+ORACLE = "oracle"
+#: Control: the original recording.
+NATURAL = "natural"
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
+    from espnet2.utils.types import str2bool
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--probe_exp", required=True, help="folder of trained probes")
+    parser.add_argument(
+        "--upstream_exp", default=None, help="the upstream, if it has been moved"
+    )
+    parser.add_argument("--data_dir", required=True, help="data folder with wav.scp")
+    parser.add_argument(
+        "--output_dir", required=True, help="gets a folder per layer and control"
+    )
+    parser.add_argument("--layers", default="*", help="names and globs")
+    parser.add_argument(
+        "--key_file", default=None, help="utterances of this job; by default all"
+    )
+    parser.add_argument("--job", type=int, default=None, help="number of this job")
+    parser.add_argument(
+        "--merge", type=str2bool, default=False, help="only join the jobs' parts"
+    )
+    parser.add_argument("--ngpu", type=int, default=0, help="0: CPU, 1: GPU")
+    return parser
+
+
+class Part:
+    """What one job writes for one layer or control: an ark and its index.
+
+    The index is written last, so that an ark without one is known as unfinished.
+    """
+
+    def __init__(self, folder: Path, job: int) -> None:
+        """Open the ark under a temporary name.
+
+        Args:
+            folder: Folder of the layer.
+            job: Number of the job.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.ark = folder / f"feats.{job}.ark"
+        self.errors_file = folder / f"l1.{job}.csv"
+        self._temporary = folder / f"feats.{job}.ark.tmp"
+        self._file: IO[bytes] = self._temporary.open("wb")
+        self._index: List[str] = []
+        self._errors: List[Sequence[Any]] = []
+
+    def add(self, key: str, mel: Any, error: Optional[float]) -> None:
+        """Append an utterance.
+
+        Args:
+            key: Utterance id.
+            mel: (frames, n_mels), float32 array.
+            error: Its L1 to the target; None for a control.
+        """
+        from omniio import kaldi
+
+        entry = io.StringIO()
+        kaldi.save_ark(self._file, {key: mel}, scp=entry)
+        offset = int(entry.getvalue().rpartition(":")[2])
+        self._index.append(f"{key} {self.ark}:{offset}\n")
+        if error is not None:
+            self._errors.append((key, f"{error:.6f}", len(mel)))
+
+    def close(self) -> None:
+        """Rename the ark and write the index."""
+        from espnet_probe.bin.score_files import write_csv, written_whole
+
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        os.replace(self._temporary, self.ark)
+        if self._errors:
+            write_csv(self.errors_file, ["utt_id", "l1", "frames"], self._errors)
+        with written_whole(self.ark.with_suffix(".scp")) as part:
+            part.write_text("".join(self._index), encoding="utf-8")
+
+
+def main(cmd: Optional[Sequence[str]] = None) -> None:
+    """Run the command.
+
+    Args:
+        cmd: The arguments; by default those of the command line.
+
+    Raises:
+        ProbeError: If probes, upstream or data do not do.
+    """
+    args = get_parser().parse_args(cmd)
+
+    from espnet_probe.bin.waveforms import Waveforms, chosen_keys
+    from espnet_probe.probes.inference import ProbeExp
+
+    probes = ProbeExp(args.probe_exp)
+    layers = probes.select(args.layers)
+    fingerprint = probes.fingerprint(layers)
+    output = Path(args.output_dir)
+    waveforms = Waveforms(Path(args.data_dir), probes.target.fs)
+    if not args.merge:
+        keys = chosen_keys(waveforms, Path(args.key_file) if args.key_file else None)
+        marker = output / f"job.{args.job or 1}.json"
+        content = {"fingerprint": fingerprint, "keys": keys}
+        if marker.is_file() and json.loads(marker.read_text("utf-8")) == content:
+            logging.info("job %d is done: %s", args.job or 1, marker)
+        else:
+            reconstruct(args, probes, layers, waveforms, keys)
+            with marker_written(marker) as part:
+                part.write_text(json.dumps(content), encoding="utf-8")
+    if args.merge or args.job is None:
+        merge(output, probes, layers, fingerprint, waveforms, Path(args.data_dir))
+
+
+def marker_written(path: Path) -> Any:
+    """Return a context that writes a file whole; see :func:`written_whole`."""
+    from espnet_probe.bin.score_files import written_whole
+
+    return written_whole(path)
+
+
+def reconstruct(
+    args: argparse.Namespace,
+    probes: "ProbeExp",
+    layers: Sequence[str],
+    waveforms: "Waveforms",
+    keys: Sequence[str],
+) -> None:
+    """Reconstruct the utterances of one job.
+
+    Args:
+        args: The command's arguments.
+        probes: The trained probes.
+        layers: The layers to reconstruct from.
+        waveforms: The data.
+        keys: The job's utterances.
+
+    Raises:
+        ProbeError: If an utterance does not do; this is checked before the start.
+    """
+    import torch
+    from tqdm import tqdm
+
+    samples = waveforms.check(keys)
+    model = probes.load(layers, args.upstream_exp, "cuda" if args.ngpu else "cpu")
+    assert model.upstream is not None
+    for key in keys:
+        model.upstream.check_length(samples[key], f"utterance {key}")
+    output, job = Path(args.output_dir), args.job or 1
+    parts = {name: Part(output / name, job) for name in [*layers, ORACLE]}
+    for key in tqdm(keys, desc="reconstruct", unit="utt", mininterval=2):
+        add_utterance(model, torch.from_numpy(waveforms[key]), key, parts)
+    for part in parts.values():
+        part.close()
+
+
+def add_utterance(
+    model: "ESPnetProbeModel", waveform: Any, key: str, parts: Dict[str, Part]
+) -> None:
+    """Reconstruct one utterance and append it to each layer's part.
+
+    Args:
+        model: Upstream and probes.
+        waveform: (samples,).
+        key: Utterance id.
+        parts: Layer or control to its part.
+
+    Raises:
+        ProbeError: If a reconstruction is not finite.
+    """
+    import torch
+
+    from espnet_probe.probes.inference import reconstruct_utterance
+
+    target, mels = reconstruct_utterance(model, waveform)
+    parts[ORACLE].add(key, target.numpy(), None)
+    for name, mel in mels.items():
+        if not torch.isfinite(mel).all():
+            raise ProbeError(
+                f"utterance {key}: the reconstruction from {name} is not finite; check "
+                "the recording, and this layer's loss in the training log"
+            )
+        parts[name].add(key, mel.numpy(), float((mel - target).abs().mean()))
+
+
+def merge(
+    output: Path,
+    probes: "ProbeExp",
+    layers: Sequence[str],
+    fingerprint: str,
+    waveforms: "Waveforms",
+    data_dir: Path,
+) -> None:
+    """Join the parts of all jobs and write what describes them.
+
+    Args:
+        output: Folder of the set.
+        probes: The trained probes.
+        layers: The layers.
+        fingerprint: Of the probes; parts of other ones are not taken.
+        waveforms: The data.
+        data_dir: Their folder.
+
+    Raises:
+        ProbeError: If an utterance is in no part.
+    """
+    import yaml
+
+    from espnet_probe.bin.score_files import written_whole
+
+    jobs = []
+    for marker in sorted(output.glob("job.*.json")):
+        if json.loads(marker.read_text("utf-8"))["fingerprint"] == fingerprint:
+            jobs.append(int(marker.name.split(".")[1]))
+        else:
+            marker.unlink()
+    for name in [*layers, ORACLE]:
+        merge_layer(output / name, jobs, waveforms.keys())
+    natural = output / NATURAL
+    natural.mkdir(parents=True, exist_ok=True)
+    with written_whole(natural / "wav.scp") as part:
+        shutil.copyfile(data_dir / "wav.scp", part)
+    for folder in [output, output.parent]:
+        with written_whole(folder / "mel.yaml") as part:
+            part.write_text(yaml.safe_dump(probes.target.to_dict()), encoding="utf-8")
+    chosen = [entry for entry in probes.descriptions if entry["name"] in layers]
+    with written_whole(output.parent / "layers.json") as part:
+        part.write_text(json.dumps(chosen, indent=2) + "\n", encoding="utf-8")
+    logging.info("%s: %d layers, %d jobs joined", output, len(layers), len(jobs))
+
+
+def merge_layer(folder: Path, jobs: Sequence[int], keys: Sequence[str]) -> None:
+    """Write ``feats.scp`` of a layer or control, and the summary of its L1.
+
+    Args:
+        folder: Its folder.
+        jobs: The jobs whose parts count.
+        keys: All utterances of the set, in order.
+
+    Raises:
+        ProbeError: If an utterance is in no part.
+    """
+    from espnet_probe.bin.score_files import (
+        read_full_table,
+        versions,
+        write_csv,
+        write_json,
+        written_whole,
+    )
+    from espnet_probe.scores.intervals import interval_of_mean
+
+    index: Dict[str, str] = {}
+    errors: Dict[str, Dict[str, str]] = {}
+    for job in jobs:
+        index.update(read_full_table(folder / f"feats.{job}.scp", "utterance and ark"))
+        table = folder / f"l1.{job}.csv"
+        if table.is_file():
+            with table.open(encoding="utf-8", newline="") as file:
+                errors.update({row["utt_id"]: row for row in csv.DictReader(file)})
+    missing = [key for key in keys if key not in index]
+    if missing:
+        raise ProbeError(
+            f"{folder}: {len(missing)} of {len(keys)} utterances are not reconstructed, "
+            f"{missing[0]} among them; run the missing jobs first"
+        )
+    if errors:
+        rows = [list(errors[key].values()) for key in keys]
+        write_csv(folder / "l1.csv", ["utt_id", "l1", "frames"], rows)
+        values = [float(errors[key]["l1"]) for key in keys]
+        interval = interval_of_mean(values)
+        summary: Dict[str, Any] = {
+            "mean": sum(values) / len(values),
+            "ci95": interval.as_list(),
+            "count": len(values),
+        }
+        if interval.reason:
+            summary["reason"] = interval.reason
+        write_json(
+            folder / "l1.json",
+            {
+                "l1": summary,
+                "unit": "natural-log mel",
+                "config": {"mean_over": "utterances"},
+                "versions": versions("torch", "espnet"),
+            },
+        )
+    with written_whole(folder / "feats.scp") as part:
+        lines = [f"{key} {index[key]}\n" for key in keys]
+        part.write_text("".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,34 @@
+"""Choosing layers."""
+
+import pytest
+
+from espnet_probe.errors import ProbeError
+from espnet_probe.layers.selection import select_names
+
+NAMES = ["cnn1", "cnn2", "blstm1", "blstm2", "blstm3"]
+
+
+@pytest.mark.parametrize(
+    "patterns,expected",
+    [
+        ("*", NAMES),
+        ("blstm*", NAMES[2:]),
+        ("blstm3 cnn1", ["cnn1", "blstm3"]),
+        ("cnn1,cnn2", NAMES[:2]),
+        (["blstm[2-3]"], NAMES[3:]),
+    ],
+)
+def test_names_and_globs_come_in_network_order(patterns, expected):
+    assert select_names(patterns, NAMES) == expected
+
+
+@pytest.mark.parametrize("patterns", ["blstm9", "cnn1 conv*", ["BLSTM1"]])
+def test_an_unknown_name_is_answered_with_the_names_there_are(patterns):
+    with pytest.raises(ProbeError, match="cnn1 cnn2 blstm1 blstm2 blstm3"):
+        select_names(patterns, NAMES)
+
+
+@pytest.mark.parametrize("patterns", ["", []])
+def test_no_name_is_refused(patterns):
+    with pytest.raises(ProbeError, match="no layer was chosen"):
+        select_names(patterns, NAMES)

@@ -1,0 +1,240 @@
+"""Training probes: together = alone, live = dump, and what is kept."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import yaml
+from tiny_models import asr_config, write_exp
+
+from espnet_probe.errors import ProbeError
+from espnet_probe.probes.inference import ProbeExp, reconstruct_utterance
+from espnet_probe.upstream import Upstream
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    """A folder with a tiny upstream, eight utterances and their shapes."""
+    root = tmp_path_factory.mktemp("recipe")
+    write_exp(root / "asr", asr_config("blstm", n_mels=20))
+    data = root / "data"
+    data.mkdir()
+    generator = np.random.default_rng(0)
+    scp, shapes = [], []
+    for index in range(8):
+        samples = 6000 + 700 * index
+        # Noise with a slow envelope: something that a probe can learn.
+        envelope = 1 + np.sin(np.arange(samples) / (300 + 40 * index))
+        waveform = 0.05 * envelope * generator.standard_normal(samples)
+        path = data / f"utt{index}.wav"
+        soundfile.write(path, waveform, 16000)
+        scp.append(f"utt{index} {path}\n")
+        shapes.append(f"utt{index} {samples}\n")
+    (data / "wav.scp").write_text("".join(scp))
+    (data / "shape").write_text("".join(shapes))
+    return root
+
+
+def train(recipe, output, layers, *options, batch_size=3, epochs=2, dump=None):
+    """Run the task in this process; return the last epoch's state dictionary."""
+    from espnet_probe.tasks.probe import ProbeTask
+
+    data = recipe / "data"
+    sources = [(data / "wav.scp", "speech", "sound")]
+    if dump is not None:
+        sources += [
+            (dump / layer / "hidden.scp", f"hidden_{layer}", kind)
+            for layer in layers.split()
+            for kind in [yaml_dtype(dump / layer)]
+        ]
+    command = ["--output_dir", str(output), "--layers", layers, "--seed", "3"]
+    for part in ["train", "valid"]:
+        for path, name, kind in sources:
+            flag = f"--{part}_data_path_and_name_and_type"
+            command += [flag, f"{path},{name},{kind}"]
+        command += [f"--{part}_shape_file", str(data / "shape")]
+    if dump is None:
+        command += ["--upstream_exp", str(recipe / "asr")]
+    else:
+        command += ["--states", "dump"]
+    command += ["--batch_type", "sorted", "--batch_size", str(batch_size)]
+    command += ["--max_epoch", str(epochs), "--num_workers", "0", "--optim", "adam"]
+    command += ["--optim_conf", "lr=0.002", "--use_matplotlib", "false"]
+    command += ["--use_tensorboard", "false", *options]
+    ProbeTask.main(cmd=command)
+    return torch.load(output / "checkpoint.pth", weights_only=True)["model"]
+
+
+def yaml_dtype(folder):
+    description = yaml.safe_load((folder / "dump.yaml").read_text())
+    return "npy" if description["dtype"] == "float16" else "kaldi_ark"
+
+
+def dump_states(recipe, output, dtype="float32"):
+    from espnet_probe.bin.dump_hidden import main
+
+    main(
+        [
+            "--upstream_exp",
+            str(recipe / "asr"),
+            "--data_dir",
+            str(recipe / "data"),
+            "--output_dir",
+            str(output),
+            "--dtype",
+            dtype,
+        ]
+    )
+    return output
+
+
+def of_layer(state, layer):
+    return {key: value for key, value in state.items() if f"probes.{layer}." in key}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        # A clip that bites, so that a joint norm would be noticed.
+        ("--grad_clip", "0.001"),
+        ("--scheduler", "layer_plateau", "--scheduler_conf", "patience=0"),
+        ("--probe", "highway_shared", "--accum_grad", "2"),
+    ],
+)
+def test_together_is_as_alone(recipe, tmp_path, options):
+    together = train(recipe, tmp_path / "together", "blstm1 blstm3 blstm5", *options)
+    for layer in ["blstm1", "blstm5"]:
+        alone = train(recipe, tmp_path / layer, layer, *options)
+        own = of_layer(alone, layer)
+        assert own
+        for key, value in own.items():
+            assert torch.equal(value, together[key])
+
+
+def test_live_is_as_dump_for_batches_of_one(recipe, tmp_path):
+    dump = dump_states(recipe, tmp_path / "dump")
+    layers = "blstm1 blstm2 blstm5"
+    live = train(recipe, tmp_path / "live", layers, batch_size=1)
+    dumped = train(recipe, tmp_path / "dumped", layers, batch_size=1, dump=dump)
+    assert live.keys() == dumped.keys()
+    for key, value in live.items():
+        torch.testing.assert_close(dumped[key], value, atol=1e-5, rtol=0)
+
+
+def valid_losses(folder, layers):
+    states = torch.load(folder / "checkpoint.pth", weights_only=True)["reporter"]
+    epoch = states["epoch"]
+    return {name: states["stats"][epoch]["valid"][f"loss_{name}"] for name in layers}
+
+
+def test_float16_dumps_change_the_loss_by_less_than_a_percent(recipe, tmp_path):
+    dump = dump_states(recipe, tmp_path / "dump", dtype="float16")
+    layers = ["blstm1", "blstm5"]
+    train(recipe, tmp_path / "live", " ".join(layers))
+    train(recipe, tmp_path / "dumped", " ".join(layers), dump=dump)
+    live = valid_losses(tmp_path / "live", layers)
+    dumped = valid_losses(tmp_path / "dumped", layers)
+    for name in layers:
+        assert dumped[name] == pytest.approx(live[name], rel=0.01)
+
+
+def test_training_lowers_the_loss(recipe, tmp_path):
+    train(recipe, tmp_path / "probe", "blstm1", "--optim_conf", "lr=0.1", epochs=6)
+    states = torch.load(tmp_path / "probe/checkpoint.pth", weights_only=True)
+    stats = states["reporter"]["stats"]
+    assert stats[6]["train"]["loss_blstm1"] < 0.8 * stats[1]["train"]["loss_blstm1"]
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(recipe, tmp_path):
+    whole = train(recipe, tmp_path / "whole", "blstm1 blstm5", epochs=3)
+    train(recipe, tmp_path / "parts", "blstm1 blstm5", epochs=1)
+    options = ["--resume", "true"]
+    resumed = train(recipe, tmp_path / "parts", "blstm1 blstm5", *options, epochs=3)
+    for key, value in whole.items():
+        assert torch.equal(value, resumed[key])
+
+
+def test_checkpoints_hold_the_probes_and_a_hash_only(recipe, tmp_path):
+    state = train(recipe, tmp_path / "probe", "blstm1 blstm2", epochs=1)
+    others = {key for key in state if not key.startswith("probes.")}
+    assert others == {"target_mean", "target_std", "upstream_hash"}
+    upstream = Upstream.from_exp(recipe / "asr")
+    assert bytes(state["upstream_hash"].tolist()).hex() == upstream.hash
+
+
+def test_every_layer_keeps_its_best_epoch(recipe, tmp_path):
+    train(recipe, tmp_path / "probe", "blstm1 blstm2", epochs=2)
+    for layer in ["blstm1", "blstm2"]:
+        assert (tmp_path / f"probe/valid.loss_{layer}.best.pth").is_file()
+    config = yaml.safe_load((tmp_path / "probe/config.yaml").read_text())
+    assert config["best_model_criterion"] == [
+        ["valid", "loss_blstm1", "min"],
+        ["valid", "loss_blstm2", "min"],
+    ]
+
+
+def test_probes_load_and_reconstruct(recipe, tmp_path):
+    train(recipe, tmp_path / "probe", "blstm1 blstm5", epochs=1)
+    model = ProbeExp(tmp_path / "probe").load(["blstm5"])
+    waveform = 0.1 * torch.randn(7001, generator=torch.Generator().manual_seed(0))
+    target, mels = reconstruct_utterance(model, waveform)
+    assert target.shape == mels["blstm5"].shape == (36, 20)
+    assert torch.isfinite(mels["blstm5"]).all()
+    saved = torch.load(tmp_path / "probe/valid.loss_blstm5.best.pth", weights_only=True)
+    for key, value in of_layer(model.state_dict(), "blstm5").items():
+        assert torch.equal(value, saved[key])
+
+
+def test_a_checkpoint_of_another_upstream_is_refused(recipe, tmp_path):
+    train(recipe, tmp_path / "probe", "blstm1", epochs=1)
+    other = write_exp(tmp_path / "other", asr_config("blstm", n_mels=20), seed=9)
+    with pytest.raises(ProbeError, match="another upstream"):
+        ProbeExp(tmp_path / "probe").load(["blstm1"], upstream_exp=str(other))
+
+
+def test_resuming_on_another_upstream_is_refused(recipe, tmp_path):
+    train(recipe, tmp_path / "probe", "blstm1", epochs=1)
+    other = write_exp(tmp_path / "other", asr_config("blstm", n_mels=20), seed=9)
+    options = ["--resume", "true", "--upstream_exp", str(other)]
+    with pytest.raises(ProbeError, match="another upstream"):
+        train(recipe, tmp_path / "probe", "blstm1", *options)
+
+
+def test_an_unknown_layer_is_refused_with_the_names(recipe, tmp_path):
+    with pytest.raises(ProbeError, match="blstm1 blstm2 blstm3 blstm4 blstm5"):
+        train(recipe, tmp_path / "probe", "cnn1")
+
+
+def test_dump_states_without_dumps_are_refused(recipe, tmp_path):
+    with pytest.raises(ProbeError, match="hidden_<layer>"):
+        train(recipe, tmp_path / "probe", "blstm1", "--states", "dump")
+
+
+def test_live_states_without_an_upstream_are_refused(recipe, tmp_path):
+    with pytest.raises(ProbeError, match="--upstream_exp"):
+        train(recipe, tmp_path / "probe", "blstm1", "--upstream_exp", "none")
+
+
+def test_the_upstream_stays_frozen_and_in_eval_mode(recipe):
+    from espnet_probe.probes.espnet_model import ESPnetProbeModel, ProbedLayer
+    from espnet_probe.probes.linear import LinearProbe
+
+    upstream = Upstream.from_exp(recipe / "asr")
+    model = ESPnetProbeModel(
+        [ProbedLayer("blstm1", 16, 1)],
+        upstream.target,
+        upstream.hash,
+        upstream,
+        LinearProbe,
+        {},
+    )
+    before = {key: value.clone() for key, value in upstream.model.state_dict().items()}
+    model.train()
+    loss, _, _ = model(0.1 * torch.randn(2, 4000), torch.tensor([4000, 3000]))
+    loss.backward()
+    assert not upstream.model.training
+    assert all(value.grad is None for value in upstream.model.parameters())
+    assert all(value.grad is not None for value in model.probes.parameters())
+    for key, value in upstream.model.state_dict().items():
+        assert torch.equal(value, before[key])
