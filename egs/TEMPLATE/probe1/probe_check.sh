@@ -1,0 +1,178 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154
+# Sourced by probe.sh once its options are known: checks them before any work starts,
+# and derives the names that the stages use.
+
+# fail <message>: for what the user has to put right.
+fail() {
+    log "Error: $*"
+    exit 2
+}
+
+# in_range <first> <last>: whether any stage from first to last may run.
+in_range() {
+    [ "${stage}" -le "$2" ] && [ "${stop_stage}" -ge "$1" ]
+}
+
+# not_there_yet <stage> <what>
+not_there_yet() {
+    log "Error: Stage $1: $2 is not there yet"
+    exit 1
+}
+
+# need_done <marker> <stage>: a stage refuses to work on what is not complete.
+need_done() {
+    if [ ! -f "$1" ]; then
+        log "Error: $(dirname "$1") is not complete (no $(basename "$1")): run stage $2 first"
+        exit 1
+    fi
+}
+
+for _option in stage stop_stage ngpu num_nodes nj inference_nj seed num_pairs; do
+    if ! [[ "${!_option}" =~ ^[0-9]+$ ]]; then
+        fail "--${_option} ${!_option}: expected a number"
+    fi
+done
+if [ "${nj}" -lt 1 ] || [ "${inference_nj}" -lt 1 ]; then
+    fail "--nj ${nj} --inference_nj ${inference_nj}: expected at least 1"
+fi
+case "${states}" in
+    live | dump) ;;
+    *) fail "--states ${states}: expected live or dump" ;;
+esac
+case "${dump_dtype}" in
+    float32) hidden_type=kaldi_ark ;;
+    float16) hidden_type=npy ;;
+    *) fail "--dump_dtype ${dump_dtype}: expected float32 or float16" ;;
+esac
+if [ -z "${layers// /}" ]; then
+    fail "--layers is empty: expected names or globs, such as \"cnn1 blstm*\""
+fi
+
+# Some stages are left out unless they were asked for: by their option, or by a range
+# that holds no other stage.
+if in_range 1 11 || in_range 14 14; then
+    ! "${skip_recognition}" || skip_stages+=" 12"
+    ! "${skip_listening}" || skip_stages+=" 13"
+    ! "${skip_packing}" || skip_stages+=" 15"
+    ! "${skip_upload_hf}" || skip_stages+=" 16"
+fi
+! "${skip_data_prep}" || skip_stages+=" 1 2 3 4"
+! "${skip_train}" || skip_stages+=" 6 7"
+! "${skip_eval}" || skip_stages+=" 8 9 10 11 12 13 14"
+skip_stages=$(echo "${skip_stages}" | tr ' ' '\n' | sort -nu | tr '\n' ' ')
+log "Skipped stages: ${skip_stages}"
+
+# The upstream
+upstream_exp=${upstream_exp%/}
+upstream_tag=
+upstream_opts=()
+upstream_key=
+if in_range 5 14; then
+    [ -n "${upstream_exp}" ] || fail "--upstream_exp is required: the folder of a trained model, such as exp/asr_train"
+    [ -f "${upstream_exp}/config.yaml" ] || fail "there is no ${upstream_exp}/config.yaml: expected the folder of a trained model"
+    if [ -n "${upstream_model}" ] && [ ! -f "${upstream_exp}/${upstream_model}" ]; then
+        fail "there is no ${upstream_exp}/${upstream_model}: choose other weights with --upstream_model"
+    fi
+    upstream_tag=$(basename "${upstream_exp}")
+    upstream_opts=(--upstream_exp "${upstream_exp}")
+    if [ -n "${upstream_model}" ]; then
+        upstream_opts+=(--upstream_model "${upstream_model}")
+        upstream_key=$(work_key "" "${upstream_exp}/config.yaml" "${upstream_exp}/${upstream_model}")
+    else
+        upstream_key=$(work_key "" "${upstream_exp}/config.yaml" "${upstream_exp}"/valid.*.pth)
+    fi
+fi
+
+# Names of sets: in a recipe that has been trained, its model knows them.
+if [ -n "${upstream_exp}" ]; then
+    train_set=${train_set:-$(trained_on "${upstream_exp}" train)}
+    valid_set=${valid_set:-$(trained_on "${upstream_exp}" valid)}
+    test_sets=${test_sets:-$(decoded_sets "${upstream_exp}")}
+fi
+if in_range 1 7; then
+    [ -n "${train_set}" ] || fail "--train_set is required"
+    [ -n "${valid_set}" ] || fail "--valid_set is required"
+    [ "${train_set}" != "${valid_set}" ] || fail "train_set and valid_set must be different, both are ${train_set}"
+fi
+if in_range 1 5 || in_range 8 14; then
+    [ -n "${test_sets// /}" ] || fail "--test_sets is required"
+fi
+# A set may be named twice, as valid_set and as one of test_sets.
+all_sets=$(echo "${train_set} ${valid_set} ${test_sets}" | tr ' ' '\n' | awk 'NF && !seen[$1]++' | tr '\n' ' ')
+
+data_feats=${dumpdir}/raw
+train_dir=${data_feats}/${train_set}
+valid_dir=${data_feats}/${valid_set}
+stage_times=${expdir}/stage_times.jsonl
+
+# For commands that run.pl and the others hand to a shell again, where a bare * would
+# become the names of files.
+layer_opts=()
+if [ "${layers}" != "*" ]; then
+    layer_opts=(--layers "$(printf '%q' "$(echo "${layers}" | tr -s ' ' ,)")")
+fi
+
+# The probes
+config_opts=()
+if in_range 6 7; then
+    [ -n "${probe_config}" ] || fail "--probe_config is required, such as conf/train_probe.yaml"
+    [ -f "${probe_config}" ] || fail "there is no --probe_config ${probe_config}"
+    config_opts=(--config "${probe_config}")
+fi
+if [ -z "${probe_tag}" ]; then
+    probe_tag=$(basename "${probe_config:-train_probe}" .yaml)
+    if [ "${layers}" != "*" ]; then
+        probe_tag+="_$(echo "${layers}" | sed -e 's/[ ,][ ,]*/-/g' -e 's/[^A-Za-z0-9-]/X/g')"
+    fi
+    if [ "${states}" = dump ]; then
+        probe_tag+="_dump_${dump_dtype}"
+    fi
+    # Add overwritten arg's info
+    if [ -n "${probe_args}" ]; then
+        probe_tag+=$(echo "${probe_args}" | sed -e 's/--/_/g' -e 's/[ |=/]//g')
+    fi
+fi
+hidden_dir=${dumpdir}/hidden/${upstream_tag}
+probe_stats_dir=${probe_stats_dir:-${expdir}/probe_stats_${upstream_tag}}
+probe_exp=${probe_exp:-${expdir}/probe_${upstream_tag}_${probe_tag}}
+inference_dir=${probe_exp}/reconstruct_${inference_tag:-${vocoder_preset}}
+
+to_dump=${dump_sets:-${test_sets}}
+if [ "${states}" = dump ]; then
+    to_dump="${train_set} ${valid_set} ${to_dump}"
+fi
+# Whoever starts after the data preparation hears at once that a set is missing.
+if [ "${stage}" -ge 5 ]; then
+    _needed=
+    ! in_range 5 5 || _needed+=" ${to_dump}"
+    ! in_range 6 7 || _needed+=" ${train_set} ${valid_set}"
+    ! in_range 8 10 || _needed+=" ${test_sets}"
+    for _set in ${_needed}; do
+        [ -s "${data_feats}/${_set}/wav.scp" ] \
+            || fail "${data_feats}/${_set}/wav.scp is missing or empty: run stages 3 and 4, or check the name of the set"
+    done
+fi
+
+if "${gpu_inference}"; then
+    inference_cmd="${cuda_cmd}"
+    inference_ngpu=1
+else
+    inference_cmd="${decode_cmd}"
+    inference_ngpu=0
+fi
+
+# layer_names: prints the layers that were reconstructed, in network order.
+layer_names() {
+    grep -o '"name": *"[^"]*"' "${inference_dir}/layers.json" | cut -d '"' -f 4
+}
+
+# sound_marker <reconstruction of a set> <layer or control>: prints the marker that its
+# wav.scp is complete.
+sound_marker() {
+    if [ "$2" = natural ]; then
+        echo "$1/.reconstruct.done"
+    else
+        echo "$1/.vocode.done"
+    fi
+}

@@ -1,0 +1,250 @@
+#!/usr/bin/env bash
+
+# A recipe from its data to its report: probe.sh makes the data, ESPnet's asr.sh trains
+# and decodes the model, probe.sh probes it. Called by a recipe's run.sh.
+#
+# Any option of probe.sh or asr.sh can be given, and goes to the script that has it, or
+# to both. Of the names that mean different things there, these are probe.sh's:
+# --stage --stop_stage --skip_stages --inference_tag --inference_args; asr.sh's are
+# --asr_stage --asr_stop_stage --asr_inference_tag --asr_inference_args.
+#
+# asr.sh runs just before stage 3 of probe.sh, so only if the range of stages holds 3:
+# "run.sh --stage 5 --stop_stage 9" runs no stage of it.
+
+set -e
+set -u
+set -o pipefail
+
+_template=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+. "${_template}"/probe_functions.sh
+. "${_template}"/probe_data.sh
+
+SECONDS=0
+
+# General configuration
+stage=1               # First stage of probe.sh.
+stop_stage=10000      # Last stage of probe.sh.
+skip_stages=          # Stages of probe.sh to be skipped; 3 skips asr.sh too.
+asr_stage=2           # First stage of asr.sh.
+asr_stop_stage=13     # Last stage of asr.sh.
+ngpu=1                # The number of gpus in training ("0" uses cpu).
+nj=32                 # The number of parallel jobs.
+inference_nj=32       # The number of parallel jobs in decoding, reconstruction and scoring.
+dumpdir=dump          # Directory to dump features.
+expdir=exp            # Directory to save experiments.
+python=python3        # Specify python to execute the commands.
+
+# ASR model related
+upstream_exp=         # If specified, this trained model is probed, and no ASR is trained.
+upstream_model=       # File name of the probed weights; by default inference_asr_model.
+asr_config=           # Config for asr model training.
+asr_args=             # Arguments for asr model training, e.g., "--max_epoch 10".
+asr_tag=              # Suffix to the result dir for asr model training.
+asr_exp=              # Specify the directory path for ASR experiment.
+asr_stats_dir=        # Specify the directory path for ASR statistics.
+token_type=bpe        # Tokenization type (char, word or bpe).
+nbpe=30               # The number of BPE vocabulary.
+lang=noinfo           # The language type of corpus.
+inference_asr_model=valid.loss.ave.pth # ASR model for decoding, and for probing.
+asr_inference_tag=    # Suffix to the result dir for decoding.
+asr_inference_args=   # Arguments for decoding.
+
+# Probe model related
+probe_config=conf/train_probe.yaml # Config for probe training.
+
+# [Task dependent] Set the datadir name created by local/data.sh
+train_set=            # Name of training set.
+valid_set=            # Name of validation set.
+test_sets=            # Names of test sets.
+
+help_message=$(cat << EOF
+Usage: $0 [options]
+
+Options of probe.sh (see ./probe.sh --help) and of asr.sh (see ./asr.sh --help), each
+given to the script that has it. Those that both need, or that only stand here, as
+--name <default>:
+$(list_options "${BASH_SOURCE[0]}")
+EOF
+)
+
+# ---------------------------------------------------------------- whose option is it?
+own_names=" $(option_names "${BASH_SOURCE[0]}") "
+asr_names=" $(option_names asr.sh) "
+probe_names=" $(option_names probe.sh) "
+# asr.sh never prepares the data here.
+for _name in local_data_opts inference_tag inference_args; do
+    asr_names=${asr_names/ ${_name} / }
+done
+asr_opts=()
+probe_opts=()
+while [ $# -gt 0 ]; do
+    _name=$(echo "${1#--}" | tr - _)
+    if [ "$1" = --help ] || [ "$1" = -h ]; then
+        echo "${help_message}"
+        exit 0
+    elif [ "${1#--}" = "$1" ] || [ $# -lt 2 ]; then
+        log "Error: got '$1', expected options of the form --name value"
+        exit 2
+    elif [[ "${own_names}" == *" ${_name} "* ]]; then
+        printf -v "${_name}" '%s' "$2"
+    elif [[ "${asr_names}${probe_names}" == *" ${_name} "* ]]; then
+        [[ "${asr_names}" != *" ${_name} "* ]] || asr_opts+=("--${_name}" "$2")
+        [[ "${probe_names}" != *" ${_name} "* ]] || probe_opts+=("--${_name}" "$2")
+    else
+        log "Error: invalid option $1: neither probe.sh nor asr.sh has it"
+        exit 2
+    fi
+    shift 2
+done
+
+. ./path.sh
+. ./cmd.sh
+
+for _file in "${asr_config}" "${probe_config}"; do
+    if [ -n "${_file}" ] && [ ! -f "${_file}" ]; then
+        log "Error: there is no configuration ${_file}"
+        exit 2
+    fi
+done
+
+# ---------------------------------------------------------------- names
+# The folders are given to asr.sh, so that both scripts have the same. Unlike ESPnet's,
+# the one of the statistics depends on the configuration: front ends differ in width.
+if [ -z "${asr_tag}" ]; then
+    asr_tag=$(basename "${asr_config:-train}" .yaml)_raw
+    [ "${lang}" = noinfo ] || asr_tag+="_${lang}"
+    asr_tag+="_${token_type}"
+    [ "${token_type}" != bpe ] || asr_tag+="${nbpe}"
+    asr_tag+=$(echo "${asr_args}" | sed -e 's/--/_/g' -e 's/[ |=/]//g')
+fi
+asr_exp=${asr_exp:-${expdir}/asr_${asr_tag}}
+asr_stats_dir=${asr_stats_dir:-${expdir}/asr_stats_${asr_tag}}
+asr_inference_tag=${asr_inference_tag:-decode_asr_model_${inference_asr_model%.*}}
+decode_dir=${asr_exp}/${asr_inference_tag}
+stage_times=${expdir}/stage_times.jsonl
+
+# ---------------------------------------------------------------- ESPnet's asr.sh
+# run_asr <first> <last> <marker> <key> <name> <log files> <output>...: a group of
+# asr.sh's stages, cut to the wanted ones. Only a whole group is marked as done.
+run_asr() {
+    local first last marker=$3 key=$4 name=$5 logs=$6 whole=true
+    first=$(($1 > asr_stage ? $1 : asr_stage))
+    last=$(($2 < asr_stop_stage ? $2 : asr_stop_stage))
+    [ "${first}" -le "${last}" ] || return 0
+    if [ "${first}" -ne "$1" ] || [ "${last}" -ne "$2" ]; then
+        whole=false
+    fi
+    stage_begin "asr ${first}-${last}" "${name}"
+    if todo "${marker}" "${key}" "${name} (asr.sh ${first}-${last})"; then
+        log "asr.sh, stages ${first} to ${last}: ${name}"
+        [ -z "${logs}" ] || follow "${logs}"
+        ./asr.sh --stage "${first}" --stop_stage "${last}" --python "${python} -m espnet_probe.run" \
+            --use_lm false --token_type "${token_type}" --nbpe "${nbpe}" --lang "${lang}" \
+            --ngpu "${ngpu}" --nj "${nj}" --inference_nj "${inference_nj}" \
+            --dumpdir "${dumpdir}" --expdir "${expdir}" \
+            --asr_config "${asr_config}" --asr_args "${asr_args}" \
+            --asr_exp "${asr_exp}" --asr_stats_dir "${asr_stats_dir}" \
+            --inference_asr_model "${inference_asr_model}" \
+            --inference_tag "${asr_inference_tag}" --inference_args "${asr_inference_args}" \
+            --train_set "${train_set}" --valid_set "${valid_set}" --test_sets "${test_sets}" \
+            "${asr_opts[@]}"
+        stop_following
+        ! "${whole}" || mark_done "${marker}" "${key}" "${@:7}"
+    fi
+    stage_end "${stage_times}" "${asr_exp}"
+}
+
+# What decides the result of asr.sh: its options, but for those about how it is run and
+# for those of decoding.
+training_opts() {
+    printf '%s ' "${train_set}" "${valid_set}" "${token_type}" "${nbpe}" "${lang}"
+    local i
+    for ((i = 0; i < ${#asr_opts[@]}; i += 2)); do
+        case "${asr_opts[i]}" in
+            --inference_* | --gpu_inference | --num_nodes | --batch_size | --skip_*) ;;
+            *) printf '%s ' "${asr_opts[i]}" "${asr_opts[i + 1]}" ;;
+        esac
+    done
+}
+
+train_upstream() {
+    local dset dir files=() outputs=() tokens data_key train_key marker
+
+    for dset in ${train_set} ${valid_set} ${test_sets}; do
+        files+=(data/"${dset}"/{wav.scp,utt2spk,text})
+        outputs+=("${dumpdir}/raw/${dset}/wav.scp")
+    done
+    data_key=$(work_key "asr data $(training_opts)" "${files[@]}")
+    tokens=${token_type}${nbpe}
+    run_asr 2 5 "data/.asr_data_${lang}_${tokens}.done" "${data_key}" "data for the ASR model" "" \
+        "${outputs[@]}"
+
+    train_key=$(work_key "asr train ${data_key} ${asr_args}" "${asr_config}")
+    run_asr 10 10 "${asr_stats_dir}/.done" "${train_key}" "statistics for the ASR model" \
+        "${asr_stats_dir}/logdir/stats.*.log" "${asr_stats_dir}"/{train,valid}/speech_shape
+    run_asr 11 11 "${asr_exp}/.train.done" "${train_key}" "train the ASR model" \
+        "${asr_exp}/train.log" "${asr_exp}"/{config.yaml,"${inference_asr_model}"}
+
+    files=()
+    outputs=()
+    for dset in ${test_sets}; do
+        # asr.sh decodes a validation set before its filtering.
+        [ "${dset}" != "${valid_set}" ] || continue
+        files+=("${dumpdir}/raw/${dset}/wav.scp")
+        outputs+=("${decode_dir}/${dset}/text")
+    done
+    marker="${decode_dir}/.done"
+    run_asr 12 12 "${marker}" \
+        "$(work_key "decode ${train_key} ${asr_inference_args} ${inference_asr_model} ${asr_opts[*]}" "${files[@]}")" \
+        "decode with the ASR model" "${decode_dir}/*/logdir/asr_inference.*.log" "${outputs[@]}"
+    if [ "${asr_stage}" -gt 13 ] || [ "${asr_stop_stage}" -lt 13 ]; then
+        return 0
+    fi
+    # Debian keeps sclite's programs here.
+    export PATH=${PATH}:/usr/lib/sctk/bin
+    if command -v sclite >/dev/null; then
+        run_asr 13 13 "${decode_dir}/.score.done" "$(work_key "sclite" "${marker}")" \
+            "score the ASR model" "" "${asr_exp}/RESULTS.md"
+    fi
+    # The same rate without sclite, with an interval, for the report.
+    stage_begin "asr wer" "score the ASR model"
+    for dir in "${outputs[@]}"; do
+        dir=$(dirname "${dir}")
+        score_upstream "${dir}" "${dumpdir}/raw/$(basename "${dir}")"
+    done
+    stage_end "${stage_times}" "${asr_exp}"
+}
+
+# score_upstream <decoded set> <set>
+score_upstream() {
+    local dir=$1 data=$2 key
+    key=$(work_key "wer" "${dir}/text" "${data}/text")
+    if todo "${dir}/.wer.done" "${key}" "${dir}/score_wer"; then
+        ${python} -m espnet_probe.bin.score_wer --ref "${data}/text" --hyp "${dir}/text" \
+            --output_dir "${dir}/score_wer"
+        mark_done "${dir}/.wer.done" "${key}" "${dir}"/score_wer/wer.{json,csv}
+    fi
+}
+
+# ---------------------------------------------------------------- the order
+probe() {
+    ./probe.sh --stage "$1" --stop_stage "$2" --skip_stages "${skip_stages}" \
+        --python "${python}" --ngpu "${ngpu}" --nj "${nj}" --inference_nj "${inference_nj}" \
+        --dumpdir "${dumpdir}" --expdir "${expdir}" --probe_config "${probe_config}" \
+        --train_set "${train_set}" --valid_set "${valid_set}" --test_sets "${test_sets}" \
+        --upstream_exp "${upstream_exp:-${asr_exp}}" --upstream_model "${upstream_model}" \
+        "${probe_opts[@]}"
+}
+
+if [ -z "${upstream_exp}" ]; then
+    upstream_model=${upstream_model:-${inference_asr_model}}
+    if [ "${stage}" -le 3 ] && [ "${stop_stage}" -ge 3 ] \
+        && ! [[ " ${skip_stages} " =~ [[:space:]]3[[:space:]] ]]; then
+        if [ "${stage}" -le 2 ]; then
+            probe "${stage}" 2
+            stage=3
+        fi
+        train_upstream
+    fi
+fi
+probe "${stage}" "${stop_stage}"

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+
+# Strings of real spoken digits: train a small ASR model, and listen to its layers.
+# FSDD=<folder> ./run.sh takes the corpus from there; without it, it is downloaded.
+# Options: those of train_and_probe.sh; --stage and --stop_stage are probe.sh's. E.g.
+#   ./run.sh --asr_config conf/train_asr_vgg_blstm.yaml
+
+set -e
+set -u
+set -o pipefail
+
+train_set=train
+valid_set=dev
+test_sets=test
+
+asr_config=conf/train_asr_blstm.yaml
+probe_config=conf/train_probe.yaml
+
+./train_and_probe.sh \
+    --data_key "${FSDD:-}" \
+    --train_set "${train_set}" \
+    --valid_set "${valid_set}" \
+    --test_sets "${test_sets}" \
+    --asr_config "${asr_config}" \
+    --token_type word \
+    --asr_inference_args "--ctc_weight 1.0 --beam_size 5" \
+    --probe_config "${probe_config}" \
+    --ngpu 0 \
+    --nj 2 \
+    --inference_nj 2 \
+    "$@"

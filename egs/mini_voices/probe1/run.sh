@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+
+# Voices made on the spot: train a small ASR model on them, and listen to its layers.
+# Options: those of train_and_probe.sh; --stage and --stop_stage are probe.sh's.
+
+set -e
+set -u
+set -o pipefail
+
+train_set=train
+valid_set=dev
+test_sets=test
+
+asr_config=conf/train_asr.yaml
+probe_config=conf/train_probe.yaml
+
+./train_and_probe.sh \
+    --train_set "${train_set}" \
+    --valid_set "${valid_set}" \
+    --test_sets "${test_sets}" \
+    --asr_config "${asr_config}" \
+    --token_type word \
+    --asr_inference_args "--ctc_weight 1.0 --beam_size 5" \
+    --probe_config "${probe_config}" \
+    --ngpu 0 \
+    --nj 2 \
+    --inference_nj 2 \
+    "$@"

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Stands in for Python in tests/recipes: notes every module that a recipe's scripts call,
+# with its arguments, in $CALLS, and leaves what the module promises to leave. It fails
+# on the module named in $FAIL_ON.
+set -e -u -o pipefail
+
+# value <option>: prints the (last) value of an option of the call.
+value() {
+    local wanted=$1 found='' i
+    for ((i = 0; i < ${#args[@]} - 1; i++)); do
+        [ "${args[i]}" != "${wanted}" ] || found=${args[i + 1]}
+    done
+    echo "${found}"
+}
+
+# leave <file>...: writes a line into each file.
+leave() {
+    local file
+    for file in "$@"; do
+        mkdir -p "$(dirname "${file}")"
+        echo "made by ${module}" >"${file}"
+    done
+}
+
+if [ "$1 ${2:-}" = "-m espnet_probe.run" ]; then
+    echo "espnet_probe.run" >>"${CALLS}"
+    shift 2
+fi
+[ "$1" = -m ]
+module=$2
+shift 2
+args=("$@")
+echo "${module} ${args[*]}" >>"${CALLS}"
+if [ "${module}" = "${FAIL_ON:-}" ]; then
+    echo "the reason why ${module} failed"
+    exit 1
+fi
+output=$(value --output_dir)
+layers="blstm1 blstm2"
+
+case "${module}" in
+    espnet2.bin.launch)
+        while [ "$1" != "--" ]; do shift; done
+        shift
+        "$@" --log_of_launch "$(value --log)"
+        ;;
+    espnet2.bin.aggregate_stats_dirs)
+        leave "${output}"/{train,valid}/speech_shape "${output}"/{train,valid}/text_shape \
+            "${output}"/train/feats_stats.npz
+        ;;
+    espnet2.bin.tokenize_text)
+        leave "$(value --output)"
+        ;;
+    espnet2.bin.asr_train)
+        [ -n "$(value --collect_stats)" ] || leave "${output}"/{config.yaml,valid.loss.ave.pth}
+        ;;
+    espnet2.bin.asr_inference)
+        sed -e 's/ .*/ a word/' "$(value --key_file)" >"$(mktemp)"
+        leave "${output}"/1best_recog/text
+        ;;
+    espnet_probe.bin.probe_train)
+        if [ -z "$(value --collect_stats)" ]; then
+            leave "${output}"/config.yaml
+            for layer in ${layers}; do
+                leave "${output}/valid.loss_${layer}.best.pth"
+            done
+        fi
+        ;;
+    espnet_probe.bin.dump_hidden)
+        for layer in ${layers}; do
+            leave "${output}/${layer}/hidden.scp"
+        done
+        ;;
+    espnet_probe.bin.probe_inference)
+        if [ -n "$(value --merge)" ]; then
+            leave "${output}"/mel.yaml "${output}"/natural/wav.scp "${output}"/oracle/feats.scp
+            for layer in ${layers}; do
+                leave "${output}/${layer}/feats.scp"
+            done
+            echo '[{"name": "blstm1"}, {"name": "blstm2"}]' >"$(dirname "${output}")/layers.json"
+        fi
+        ;;
+    espnet_probe.bin.vocode)
+        if [[ " ${args[*]} " == *" --merge "* ]]; then
+            for dir in "${args[@]}"; do
+                [ ! -f "${dir}/feats.scp" ] || leave "${dir}/wav.scp"
+            done
+        fi
+        ;;
+    espnet_probe.bin.make_trials)
+        leave "$(value --output)"
+        ;;
+    espnet_probe.bin.score_verification)
+        leave "${output}"/verification.{json,csv} "${output}"/embeddings.npz
+        ;;
+    espnet_probe.bin.score_quality)
+        leave "${output}"/quality.{json,csv}
+        ;;
+    espnet_probe.bin.score_wer)
+        leave "${output}"/wer.{json,csv}
+        ;;
+    espnet_probe.bin.make_report)
+        leave "${output}/index.html" "$(value --probe_exp)/RESULTS.md"
+        ;;
+    *)
+        echo "stub_python.sh: nobody promised what ${module} leaves" >&2
+        exit 1
+        ;;
+esac

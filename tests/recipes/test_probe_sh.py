@@ -1,0 +1,393 @@
+"""probe.sh and train_and_probe.sh: options, order of stages, resume, errors.
+
+The stages run for real in a scratch recipe, with ESPnet's job scripts; only Python is
+stood in for, by ``stub_python.sh``, which notes the calls and leaves empty results.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import List, Sequence
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+TEMPLATE = ROOT / "egs" / "TEMPLATE" / "probe1"
+ESPNET = ROOT / "tools" / "espnet" / "egs2" / "TEMPLATE" / "asr1"
+SETS = ("train", "dev", "test")
+
+pytestmark = pytest.mark.skipif(
+    not ESPNET.is_dir(), reason="no ESPnet recipe tree: run 'make setup'"
+)
+
+
+class Recipe:
+    """A scratch recipe with a trained upstream, and what its scripts called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "calls.log"
+        self.output = ""
+        (folder / "conf").mkdir(parents=True)
+        for name in ("utils", "scripts", "pyscripts", "steps", "cmd.sh", "asr.sh"):
+            (folder / name).symlink_to(ESPNET / name)
+        for name in ("probe.sh", "train_and_probe.sh"):
+            (folder / name).symlink_to(TEMPLATE / name)
+        (folder / "conf" / "train_probe.yaml").write_text("max_epoch: 1\n")
+        (folder / "path.sh").write_text(
+            f"export PATH=$PWD/utils:{Path(sys.executable).parent}:$PATH\n"
+            "export LC_ALL=C OMP_NUM_THREADS=1\n"
+        )
+        for name in SETS:
+            self.write_set(folder / "data" / name)
+            self.write_set(folder / "dump" / "raw" / name)
+        self.exp = folder / "exp" / "asr_tiny"
+        self.exp.mkdir(parents=True)
+        self.exp.joinpath("valid.loss.ave.pth").write_text("weights")
+        self.exp.joinpath("config.yaml").write_text(
+            "train_data_path_and_name_and_type:\n- - dump/raw/train/wav.scp\n"
+            "  - speech\n  - sound\nvalid_data_path_and_name_and_type:\n"
+            "- - dump/raw/dev/wav.scp\n  - speech\n  - sound\nencoder: rnn\n"
+        )
+
+    @staticmethod
+    def write_set(folder: Path) -> None:
+        """Write a data folder as ESPnet leaves it, with two speakers."""
+        folder.mkdir(parents=True)
+        utts = ["a-1", "a-2", "b-1", "b-2"]
+        tables = {
+            "wav.scp": "sound.flac",
+            "text": "a word",
+            "utt2num_samples": "16000",
+            "utt2spk": None,
+        }
+        for name, value in tables.items():
+            lines = [f"{utt} {value or utt[0]}\n" for utt in utts]
+            (folder / name).write_text("".join(lines))
+        (folder / "spk2utt").write_text("a a-1 a-2\nb b-1 b-2\n")
+        (folder / "feats_type").write_text("raw\n")
+        (folder / "audio_format").write_text("flac\n")
+
+    def run(self, script: str, *options: str, fail_on: str = "", code: int = 0) -> None:
+        """Run a script of the recipe, and check its exit code."""
+        self.log.write_text("")
+        done = subprocess.run(
+            [f"./{script}", "--python", str(HERE / "stub_python.sh"), *options],
+            cwd=self.folder,
+            env={**os.environ, "CALLS": str(self.log), "FAIL_ON": fail_on},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+        )
+        self.output = done.stdout
+        assert done.returncode == code, done.stdout
+
+    def probe(self, *options: str, fail_on: str = "", code: int = 0) -> None:
+        """Run probe.sh on the trained upstream."""
+        common = ["--upstream_exp", "exp/asr_tiny", "--test_sets", "test"]
+        common += ["--probe_config", "conf/train_probe.yaml", "--nj", "2"]
+        common += ["--inference_nj", "2", "--ngpu", "0"]
+        self.run("probe.sh", *common, *options, fail_on=fail_on, code=code)
+
+    @property
+    def calls(self) -> List[str]:
+        """The modules that were called, with arguments, in order."""
+        return self.log.read_text().splitlines()
+
+    @property
+    def modules(self) -> List[str]:
+        """The last part of the names of these modules, without repetition in a row."""
+        names = [call.split()[0].rsplit(".", 1)[-1] for call in self.calls]
+        # The plugin's entry, before the module that it runs.
+        names = [name for name in names if name != "run"]
+        return [n for i, n in enumerate(names) if i == 0 or names[i - 1] != n]
+
+    def call(self, module: str) -> str:
+        """The first call of a module."""
+        return next(call for call in self.calls if call.split()[0].endswith(module))
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    """A scratch recipe whose sets are formatted."""
+    return Recipe(tmp_path / "recipe")
+
+
+PROBING = [
+    "dump_hidden",
+    "probe_train",
+    "aggregate_stats_dirs",
+    "launch",
+    "probe_train",
+    "probe_inference",
+    "vocode",
+    "make_trials",
+    "score_verification",
+    "score_quality",
+    "make_report",
+]
+
+
+def test_all_stages_in_order_then_nothing(recipe: Recipe) -> None:
+    recipe.probe("--stage", "3")
+    assert recipe.modules == PROBING
+    times = recipe.folder / "exp" / "stage_times.jsonl"
+    stages = [json.loads(line)["stage"] for line in times.read_text().splitlines()]
+    assert stages == ["5", "6", "7", "8", "9", "10", "11", "14"]
+    recipe.probe("--stage", "3")
+    assert recipe.calls == []
+    assert "Done before: exp/probe_asr_tiny_train_probe" in recipe.output
+    # What is done takes no time that a report could show.
+    assert len(times.read_text().splitlines()) == len(stages)
+
+
+def test_sets_are_those_of_the_upstream(recipe: Recipe) -> None:
+    decoded = recipe.exp / "decode_asr" / "test"
+    decoded.mkdir(parents=True)
+    (decoded / "text").write_text("a-1 a word\n")
+    recipe.run(
+        *("probe.sh", "--upstream_exp", "exp/asr_tiny", "--nj", "1", "--stage", "5"),
+        *("--stop_stage", "6", "--probe_config", "conf/train_probe.yaml"),
+    )
+    assert "--data_dir dump/raw/test" in recipe.call("dump_hidden")
+    assert "dump/raw/train/wav.scp,speech,sound" in recipe.call("probe_train")
+    assert "dump/raw/dev/wav.scp,speech,sound" in recipe.call("probe_train")
+
+
+@pytest.mark.parametrize(
+    "options, modules",
+    [
+        (["--stage", "5", "--stop_stage", "5"], ["dump_hidden"]),
+        (
+            ["--stage", "5", "--stop_stage", "7", "--skip_stages", "5 7"],
+            ["probe_train", "aggregate_stats_dirs"],
+        ),
+        (["--stage", "5", "--skip_train", "true", "--skip_eval", "true"], PROBING[:1]),
+        (["--stage", "1", "--stop_stage", "4", "--skip_data_prep", "true"], []),
+    ],
+)
+def test_stages_are_selected(
+    recipe: Recipe, options: Sequence[str], modules: Sequence[str]
+) -> None:
+    recipe.probe(*options)
+    assert recipe.modules == modules
+
+
+def test_every_stage_alone(recipe: Recipe) -> None:
+    seen: List[str] = []
+    for stage in (5, 6, 7, 8, 9, 10, 11, 14):
+        recipe.probe("--stage", str(stage), "--stop_stage", str(stage))
+        assert recipe.calls
+        seen += recipe.modules
+    assert seen == PROBING
+
+
+def test_a_stage_refuses_what_is_not_complete(recipe: Recipe) -> None:
+    recipe.probe("--stage", "7", "--stop_stage", "7", code=1)
+    assert "run stage 6 first" in recipe.output
+    assert recipe.calls == []
+
+
+def test_what_changed_is_done_again(recipe: Recipe) -> None:
+    recipe.probe("--stage", "5")
+    # The report follows the scores.
+    recipe.probe("--stage", "5", "--num_pairs", "10")
+    assert recipe.modules == ["make_trials", "score_verification"]
+    recipe.probe(
+        "--stage", "5", "--num_pairs", "10", "--vocoder_args", "--num_threads 2"
+    )
+    assert recipe.modules == ["vocode", "score_verification", "score_quality"]
+    # An output that has gone.
+    (recipe.folder / "exp/probe_asr_tiny_train_probe/config.yaml").unlink()
+    recipe.probe("--stage", "5", "--stop_stage", "7")
+    assert recipe.modules == ["launch", "probe_train"]
+    # Other data.
+    scp = recipe.folder / "dump" / "raw" / "train" / "wav.scp"
+    scp.write_text(scp.read_text().replace("sound", "other"))
+    recipe.probe("--stage", "5", "--stop_stage", "7")
+    assert recipe.modules == PROBING[1:5]
+    # Other weights.
+    (recipe.exp / "valid.loss.ave.pth").write_text("other weights")
+    recipe.probe("--stage", "5", "--stop_stage", "7")
+    assert recipe.modules == PROBING[:5]
+
+
+def test_killed_work_is_not_taken_for_done(recipe: Recipe) -> None:
+    recipe.probe("--stage", "5", "--stop_stage", "9")
+    layers = "exp/probe_asr_tiny_train_probe/reconstruct_default/test"
+    recipe.probe(
+        *("--stage", "10", "--stop_stage", "11"),
+        fail_on="espnet_probe.bin.score_quality",
+        code=1,
+    )
+    assert "the reason why espnet_probe.bin.score_quality failed" in recipe.output
+    assert not list((recipe.folder / layers).glob("*/.quality.done"))
+    # One of the two jobs' layers had been scored.
+    (recipe.folder / layers / "blstm1" / ".verification.done").unlink()
+    recipe.probe("--stage", "10", "--stop_stage", "11")
+    assert recipe.modules == ["score_verification", "score_quality"]
+    scored = [call for call in recipe.calls if "score_verification" in call]
+    assert len(scored) == 1 and f"{layers}/blstm1/wav.scp" in scored[0]
+
+
+def test_trials_are_the_same_for_all_layers_and_know_readers(recipe: Recipe) -> None:
+    readers = "a-1 ann\na-2 ann\nb-1 ann\nb-2 bea\n"
+    (recipe.folder / "data" / "test" / "utt2reader").write_text(readers)
+    recipe.probe("--stage", "4", "--stop_stage", "10")
+    calls = [call for call in recipe.calls if "make_trials" in call]
+    assert len(calls) == 1
+    assert "--utt2spk dump/raw/test/utt2reader" in calls[0]
+    assert (recipe.folder / "dump/raw/test/utt2reader").read_text() == readers
+    scores = [call for call in recipe.calls if "score_verification" in call]
+    names = [call.split("--wav_scp ")[1].split()[0].split("/")[-2] for call in scores]
+    assert names[0] == "natural"
+    assert sorted(names) == ["blstm1", "blstm2", "natural", "oracle"]
+    assert all("/test/trials " in call for call in scores)
+    assert all("dump/raw/test/utt2reader" in call for call in scores)
+
+
+def test_states_from_dumps(recipe: Recipe) -> None:
+    recipe.probe("--stage", "5", "--stop_stage", "7", "--states", "dump")
+    dumped = [call for call in recipe.calls if "dump_hidden" in call]
+    assert {call.split("--data_dir ")[1].split()[0] for call in dumped} == {
+        f"dump/raw/{name}" for name in SETS
+    }
+    train = [call for call in recipe.calls if "probe_train" in call][-1]
+    for split, name in (("train", "train"), ("valid", "dev")):
+        for layer in ("blstm1", "blstm2"):
+            assert (
+                f"--{split}_data_path_and_name_and_type dump/hidden/asr_tiny/{name}/"
+                f"{layer}/hidden.scp,hidden_{layer},kaldi_ark " in train
+            )
+
+
+def test_layers_reach_python_as_they_were_given(recipe: Recipe) -> None:
+    # A file that the pattern would match, were it handed to a shell again.
+    (recipe.folder / "blstm_notes").write_text("")
+    recipe.probe("--stage", "5", "--stop_stage", "8", "--layers", "cnn1 blstm*")
+    for module in ("dump_hidden", "probe_train", "probe_inference"):
+        assert "--layers cnn1,blstm* " in recipe.call(module)
+    merge = [call for call in recipe.calls if "--merge true" in call]
+    assert len(merge) == 1 and "--layers cnn1 blstm* --merge" in merge[0]
+
+
+def test_training_can_be_resumed_by_its_run_sh(recipe: Recipe) -> None:
+    recipe.probe("--stage", "6", "--stop_stage", "7")
+    for folder in ("probe_stats_asr_tiny", "probe_asr_tiny_train_probe"):
+        text = (recipe.folder / "exp" / folder / "run.sh").read_text()
+        stage = 6 if "stats" in folder else 7
+        assert text.startswith("./probe.sh") and f"--stage {stage} " in text
+    assert "--resume true" in recipe.calls[-1]
+
+
+@pytest.mark.parametrize("stage", [12, 13, 15, 16])
+def test_what_is_not_there_yet_says_so(recipe: Recipe, stage: int) -> None:
+    recipe.probe("--stage", str(stage), "--stop_stage", str(stage), code=1)
+    assert "not there yet" in recipe.output
+
+
+def test_noise_is_not_there_yet(recipe: Recipe) -> None:
+    options = ("--stage", "2", "--stop_stage", "2")
+    recipe.probe(*options)
+    recipe.probe(*options, "--noise", "true", code=1)
+    assert "not there yet" in recipe.output
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--states", "dead"], "expected live or dump"),
+        (["--dump_dtype", "float64"], "expected float32 or float16"),
+        (["--nj", "0"], "expected at least 1"),
+        (["--upstream_exp", "exp/none"], "there is no exp/none/config.yaml"),
+        (["--upstream_model", "none.pth"], "choose other weights"),
+        (["--probe_config", "conf/none.yaml"], "there is no --probe_config"),
+        (["--train_set", "none"], "dump/raw/none/wav.scp is missing"),
+        (["--train_set", "dev"], "must be different"),
+        (["--layers", ""], "--layers is empty"),
+        (["extra"], "No positional arguments"),
+    ],
+)
+def test_mistakes_are_found_before_work_starts(
+    recipe: Recipe, options: Sequence[str], message: str
+) -> None:
+    recipe.probe("--stage", "5", *options, code=2)
+    assert message in recipe.output
+    assert recipe.calls == []
+
+
+def test_every_option_is_in_the_help(recipe: Recipe) -> None:
+    recipe.run("probe.sh", "--help")
+    for name in ("--upstream_exp", '--layers "*"', "--states live", "--embedder ge2e"):
+        assert name in recipe.output
+    # parse_options.sh sources the file that --config names.
+    assert "--config " not in recipe.output
+
+
+def chain(recipe: Recipe, *options: str, code: int = 0) -> None:
+    """Run train_and_probe.sh as a recipe's run.sh does."""
+    common = ["--train_set", "train", "--valid_set", "dev", "--test_sets", "test"]
+    common += ["--token_type", "word", "--nj", "2", "--inference_nj", "2"]
+    common += ["--asr_exp", "exp/asr_tiny", "--ngpu", "0"]
+    recipe.run("train_and_probe.sh", *common, *options, code=code)
+
+
+def test_stages_5_to_9_run_no_stage_of_asr_sh(recipe: Recipe) -> None:
+    chain(recipe, "--stage", "5", "--stop_stage", "9")
+    assert recipe.modules == PROBING[:7]
+    assert "asr.sh" not in recipe.output
+
+
+def test_options_go_to_the_script_that_has_them(recipe: Recipe) -> None:
+    chain(recipe, "--no_such_option", "1", code=2)
+    assert "neither probe.sh nor asr.sh" in recipe.output
+    chain(
+        recipe,
+        "--bpemode",
+        "bpe",
+        "--layers",
+        "blstm1",
+        "--stage",
+        "5",
+        "--stop-stage",
+        "5",
+    )
+    assert "--layers blstm1" in recipe.call("dump_hidden")
+    assert "--upstream_model valid.loss.ave.pth" in recipe.call("dump_hidden")
+
+
+def test_asr_sh_runs_between_stages_2_and_3_once(recipe: Recipe) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    shutil.rmtree(recipe.folder / "dump")
+    shutil.rmtree(recipe.exp)
+    soundfile.write(recipe.folder / "sound.flac", [0.1, -0.1] * 8000, 16000)
+    for name in SETS:
+        (recipe.folder / "data" / name / "utt2num_samples").unlink()
+    chain(recipe, "--stage", "2", "--stop_stage", "5")
+    assert recipe.modules == [
+        "tokenize_text",
+        "asr_train",
+        "aggregate_stats_dirs",
+        "launch",
+        "asr_train",
+        "asr_inference",
+        "score_wer",
+        "dump_hidden",
+    ]
+    # Every call of ESPnet goes through the plugin's entry.
+    before = [
+        earlier.split()[0]
+        for earlier, later in zip(recipe.calls, recipe.calls[1:])
+        if later.startswith("espnet2.bin.") and "dump" not in later.split()[0]
+    ]
+    assert set(before) == {"espnet_probe.run"}
+    chain(recipe, "--stage", "2", "--stop_stage", "5")
+    assert recipe.calls == []
+    chain(recipe, "--stage", "2", "--stop_stage", "5", "--asr_args", "--max_epoch 2")
+    assert "launch" in recipe.modules and "tokenize_text" not in recipe.modules
