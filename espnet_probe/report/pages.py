@@ -174,10 +174,14 @@ def render(
         }
         for entry in results.wer
     ]
-    files = [results.layers_file, results.probe_exp / "config.yaml"]
+    # run.sh: the command line that a stage was started with.
+    files = [results.layers_file, results.reconstruct / "mel.yaml"]
+    for exp in (results.probe_exp, results.asr_exp):
+        if exp is not None:
+            files += [exp / "config.yaml"]
+            for pattern in ("run.sh", "*/run.sh", "*/*/run.sh"):
+                files += sorted(exp.glob(pattern))
     files += sorted((results.probe_exp / "images").glob("*.png"))
-    if results.asr_exp is not None:
-        files.append(results.asr_exp / "config.yaml")
     return templates.get_template("page.html").render(
         title=results.probe_exp.name,
         reconstruct=results.reconstruct.name,

@@ -108,6 +108,7 @@ def make_experiment(
     probe_exp.mkdir(parents=True)
     config = {"upstream_exp": "exp/asr_blstm", "upstream_hash": "f00dfeed"}
     (probe_exp / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    (probe_exp / "run.sh").write_text("./probe.sh --stage 7\n", encoding="utf-8")
     write_json(probe_exp / "layers.json", layer_entries(layers))
     reconstruct = probe_exp / "reconstruct_gl"
     write_json(reconstruct / "layers.json", layer_entries(layers))

@@ -134,6 +134,9 @@ def test_report_of_a_whole_experiment(
     assert "83.2" in page.text and "83.2" in markdown  # 81.25 + 2.0 s
     assert "f00dfeed" in page.text and "f00dfeed" in markdown
     assert 'id="missing"' not in html
+    assert {"../run.sh", "../config.yaml", "../../asr_blstm/config.yaml"} <= set(
+        page.links
+    )
     first = next((report / "audio" / "test_clean").glob("*natural.flac"))
     assert soundfile.info(first).samplerate == 16000
     picture = next((report / "mels" / "test_clean").glob("01_cnn1.png"))
