@@ -26,8 +26,8 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--utt2spk",
         type=Path,
-        help="'utterance speaker' lines: bootstrap the interval over speakers; without, "
-        "over utterances",
+        help="'utterance speaker' lines: bootstrap the interval over speakers; "
+        "without, over utterances",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap")
     parser.add_argument(

@@ -21,12 +21,13 @@ References
    the undergraduate statistics curriculum", The American Statistician 69(4), 2015.
 """
 
+import math
 from dataclasses import dataclass
 from typing import List, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 LEVEL = 0.95
 # Fewer independent groups than this give no interval. A convention, not a theorem:
@@ -92,9 +93,10 @@ def interval_of_mean(values: Sequence[float], what: str = "utterances") -> Inter
     missing = too_few(data.size, what)
     if missing is not None:
         return missing
-    half = stats.t.ppf((1 + LEVEL) / 2, data.size - 1) * stats.sem(data)
+    error = float(data.std(ddof=1)) / math.sqrt(data.size)
+    half = float(stdtrit(data.size - 1, (1 + LEVEL) / 2)) * error
     mean = float(data.mean())
-    return Interval(mean - float(half), mean + float(half))
+    return Interval(mean - half, mean + half)
 
 
 def draw_multiplicities(

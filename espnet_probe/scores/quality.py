@@ -12,10 +12,10 @@ or resampled to fit. Scores do not depend on the level of the waveforms.
   wide band to judge, so the score is not available, and :func:`pesq_reason` says so.
 
 A score that is not defined is None: pystoi answers 1e-5 with a warning if fewer than
-30 frames of speech (0.4 s) are left after it removed silent ones; pesq fails if it finds
-no utterance (NoUtterancesError) or less than a quarter of a second, and for a silent
-hypothesis; nothing is defined against a silent reference. Means leave these out and
-count them.
+30 frames of speech (0.4 s) are left after it removed silent ones; pesq fails if it
+finds no utterance (NoUtterancesError) or less than a quarter of a second, and for a
+silent hypothesis; nothing is defined against a silent reference. Means leave these out
+and count them.
 
 PESQ is compiled at installation; without the package the other scores still work.
 

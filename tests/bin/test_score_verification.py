@@ -1,0 +1,185 @@
+import collections
+import csv
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from espnet_probe.bin import make_trials, score_verification
+from espnet_probe.errors import ProbeError
+from espnet_probe.scores import verification
+from espnet_probe.speakers.abs_embedder import AbsEmbedder
+from espnet_probe.speakers.registry import EMBEDDERS
+
+FS = 16000
+NUM_SPEAKERS = 6
+
+
+class Spectrum(AbsEmbedder):
+    """Energy in 20 bands; counts how often each waveform is heard."""
+
+    name = "spectrum"
+    sampling_rate = FS
+    min_samples = 400
+    heard = collections.Counter()
+
+    def embed_levelled(self, waveform):
+        Spectrum.heard[hash(waveform.tobytes())] += 1
+        energy = np.abs(np.fft.rfft(waveform)) ** 2
+        return np.array([b.sum() for b in np.array_split(energy, 20)], np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Six speakers, who are tones in noise, with four utterances each, and trials."""
+    monkeypatch.setitem(EMBEDDERS, "spectrum", Spectrum)
+    Spectrum.heard.clear()
+    rng = np.random.default_rng(0)
+    scp, utt2spk = [], []
+    for speaker in range(NUM_SPEAKERS):
+        for number in range(4):
+            utt = f"s{speaker}-{number}"
+            tone = np.sin(2 * np.pi * (500 + 900 * speaker) * np.arange(4000) / FS)
+            wave = 0.01 * tone + rng.uniform(0, 0.03) * rng.standard_normal(4000)
+            soundfile.write(tmp_path / f"{utt}.flac", wave, FS)
+            scp.append(f"{utt} {tmp_path}/{utt}.flac\n")
+            utt2spk.append(f"{utt} s{speaker}\n")
+    (tmp_path / "wav.scp").write_text("".join(scp))
+    (tmp_path / "utt2spk").write_text("".join(utt2spk))
+    make_trials.main(
+        ["--utt2spk", str(tmp_path / "utt2spk"), "--num_pairs", "60"]
+        + ["--output", str(tmp_path / "trials")]
+    )
+    return tmp_path
+
+
+def score(folder, *options, out="out"):
+    score_verification.main(
+        [
+            *("--wav_scp", str(folder / "wav.scp")),
+            *("--trials", str(folder / "trials")),
+            *("--embedder", "spectrum", "--num_bootstrap", "200"),
+            *("--output_dir", str(folder / out)),
+            *options,
+        ]
+    )
+    with (folder / out / "verification.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    return rows, json.loads((folder / out / "verification.json").read_text())
+
+
+def test_table_and_totals(folder):
+    rows, summary = score(folder, "--utt2spk", str(folder / "utt2spk"))
+    assert list(rows[0]) == ["enrolment", "test", "label", "score"]
+    written = [f"{row['enrolment']} {row['test']} {row['label']}" for row in rows]
+    assert written == (folder / "trials").read_text().splitlines()
+    scores = np.array([float(row["score"]) for row in rows])
+    targets = np.array([row["label"] == "target" for row in rows])
+    assert 0 < summary["eer_percent"] < 50
+    assert summary["eer_percent"] == pytest.approx(verification.eer(scores, targets))
+    assert summary["eer_espnet_percent"] == pytest.approx(
+        verification.eer_espnet(scores, targets)
+    )
+    low, high = summary["eer_percent_ci95"]
+    assert low < summary["eer_percent"] < high
+    assert summary["num_trials"] == 60
+    assert summary["num_target"] == summary["num_nontarget"] == 30
+    assert summary["num_speakers"] == NUM_SPEAKERS
+    assert summary["embedder"] == "spectrum"
+    assert summary["excluded_trials"] == 0
+
+
+def test_every_utterance_is_embedded_once(folder):
+    _, summary = score(folder)
+    assert len(Spectrum.heard) == summary["num_utterances"] <= 24
+    assert set(Spectrum.heard.values()) == {1}
+
+
+def test_same_input_same_files(folder):
+    score(folder)
+    score(folder, out="again")
+    for name in ("verification.csv", "verification.json", "embeddings.npz"):
+        first, again = (folder / out / name for out in ("out", "again"))
+        assert first.read_bytes() == again.read_bytes()
+
+
+def test_speakers_without_utt2spk_come_from_the_trials(folder):
+    _, known = score(folder, "--utt2spk", str(folder / "utt2spk"))
+    _, found = score(folder)
+    assert found["eer_percent"] == known["eer_percent"]
+    assert found["bootstrap"]["speakers_from"] == "target trials"
+    assert known["bootstrap"]["speakers_from"].endswith("utt2spk")
+    # 30 of the 36 target pairs join all utterances of most speakers.
+    assert NUM_SPEAKERS <= found["num_speakers"] <= NUM_SPEAKERS + 2
+
+
+def test_utterances_without_embedding_are_counted(folder):
+    soundfile.write(folder / "s0-0.flac", np.zeros(4000), FS)
+    soundfile.write(folder / "s1-0.flac", np.ones(399), FS)
+    rows, summary = score(folder)
+    assert summary["excluded_utterances"] == 2
+    assert summary["excluded_trials"] == 60 - len(rows) > 0
+    assert summary["num_trials"] == len(rows)
+    ids = {row[side] for row in rows for side in ("enrolment", "test")}
+    assert not {"s0-0", "s1-0"} & ids
+
+
+def test_cosine_to_the_originals(folder):
+    score(folder, out="natural")
+    originals = str(folder / "natural" / "embeddings.npz")
+    _, same = score(folder, "--ref_embeddings", originals)
+    assert same["cosine_to_reference"]["mean"] == pytest.approx(1.0)
+    for utt in ("s0-1", "s3-2"):
+        other_voice = np.sin(2 * np.pi * 7777 * np.arange(4000) / FS)
+        soundfile.write(folder / f"{utt}.flac", 0.1 * other_voice, FS)
+    _, other = score(folder, "--ref_embeddings", originals)
+    assert other["cosine_to_reference"]["mean"] < 0.99
+    assert other["cosine_to_reference"]["count"] == other["num_utterances"]
+
+
+def test_too_few_speakers_are_said(folder):
+    (folder / "trials").write_text(
+        "s0-0 s0-1 target\ns1-0 s1-1 target\ns0-0 s1-1 nontarget\n"
+    )
+    _, summary = score(folder)
+    assert summary["eer_percent_ci95"] is None
+    assert "2 speakers" in summary["reason"]
+
+
+def replace(path, old, new):
+    path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda f: (f / "trials").unlink(), "no trials at .*make_trials"),
+        (lambda f: (f / "trials").write_text(""), "trials: got no trials"),
+        (lambda f: (f / "trials").write_text("a b yes\n"), "line 1: got 'a b yes'"),
+        (
+            lambda f: (f / "trials").write_text("s0-0 s0-1 target\n"),
+            "0 non-target trials",
+        ),
+        (lambda f: replace(f / "wav.scp", "s0-", "x-"), "lacks 4 of the 24 utterances"),
+        (lambda f: (f / "s0-0.flac").unlink(), "s0-0: no file"),
+        (
+            lambda f: soundfile.write(f / "s0-0.flac", np.ones(4000), 8000),
+            "s0-0: got 8000 Hz, the embedder expects 16000 Hz",
+        ),
+        (lambda f: replace(f / "utt2spk", "s0-0 s0", "s0-0 s1"), "contradicts"),
+        (lambda f: replace(f / "utt2spk", "s0-0 s0\n", ""), "s0-0 .* has no speaker"),
+    ],
+)
+def test_bad_input_is_refused(folder, change, message):
+    change(folder)
+    with pytest.raises(ProbeError, match=message) as error:
+        score(folder, "--utt2spk", str(folder / "utt2spk"))
+    assert "\n" not in str(error.value)
+    assert not (folder / "out").exists()
+
+
+def test_missing_originals_are_refused_first(folder):
+    with pytest.raises(ProbeError, match="score the originals first"):
+        score(folder, "--ref_embeddings", "no.npz")
+    assert not Spectrum.heard
