@@ -171,6 +171,13 @@ def read_document(path: Path) -> Tuple[Optional[Dict[str, Any]], str]:
 def read_counts(
     document: Mapping[str, Any], names: Mapping[str, str]
 ) -> Dict[str, int]:
+    """Return the counts of a result file under the names that a report shows.
+
+    Args:
+        document: What the file holds.
+        names: The shown name by the file's key; keys that are absent, or hold no
+            finite number, are left out.
+    """
     found = {}
     for key, name in names.items():
         number = finite(document.get(key))
@@ -182,7 +189,15 @@ def read_counts(
 def checked(
     mean: Any, pair: Any, counts: Dict[str, int], source: Path, reason: str
 ) -> Value:
-    """Make a value of what a file says, with a reason for each thing it lacks."""
+    """Make a value of what a file says, with a reason for each thing it lacks.
+
+    Args:
+        mean: The file's number.
+        pair: Its interval, ``[low, high]`` or null.
+        counts: What the number was computed from.
+        source: The file.
+        reason: The file's own words for what is missing; may be empty.
+    """
     number, ci95 = finite(mean), interval(pair)
     if number is None:
         reason = reason or "the file holds no finite number"
