@@ -68,10 +68,12 @@ class Upstream:
         self.model.eval().requires_grad_(False).to(device)
         self.config = config
         self.origin = origin
-        self.target = target_config(self.model.frontend, config)
+        frontend: Any = self.model.frontend
+        self.target = target_config(frontend, config)
         self.fs = self.target.fs
-        width = config.get("input_size") or self.model.frontend.output_size()
-        self.family = find_family(self.model.encoder, int(width))
+        width = config.get("input_size") or frontend.output_size()
+        encoder: Any = self.model.encoder
+        self.family = find_family(encoder, int(width))
         self.layers = [
             Layer(
                 name=tap.name,

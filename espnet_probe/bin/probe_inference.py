@@ -289,7 +289,7 @@ def merge_layer(folder: Path, jobs: Sequence[int], keys: Sequence[str]) -> None:
     missing = [key for key in keys if key not in index]
     if missing:
         raise ProbeError(
-            f"{folder}: {len(missing)} of {len(keys)} utterances are not reconstructed, "
+            f"{folder}: {len(missing)} of {len(keys)} utterances are not there yet, "
             f"{missing[0]} among them; run the missing jobs first"
         )
     if errors:

@@ -11,6 +11,7 @@ import yaml
 from espnet_probe.errors import ProbeError
 from espnet_probe.features.log_mel import LogMelConfig
 from espnet_probe.layers.selection import select_names
+from espnet_probe.probes.choices import probe_choices
 from espnet_probe.probes.espnet_model import ESPnetProbeModel, ProbedLayer, check_hash
 from espnet_probe.upstream import Upstream
 
@@ -37,7 +38,9 @@ class ProbeExp:
         self.folder = Path(folder)
         path = self.folder / "config.yaml"
         if not path.is_file():
-            raise ProbeError(f"no trained probes in {folder}: expected config.yaml there")
+            raise ProbeError(
+                f"no trained probes in {folder}: expected config.yaml there"
+            )
         with path.open(encoding="utf-8") as file:
             self.config: Dict[str, Any] = yaml.safe_load(file)
         if "layer_descriptions" not in self.config:
@@ -106,9 +109,6 @@ class ProbeExp:
         Raises:
             ProbeError: If a file is missing or the upstream is another one.
         """
-        # Only here: the task needs ESPnet's trainer, which costs seconds.
-        from espnet_probe.tasks.probe import probe_choices
-
         where = upstream_exp or self.config.get("upstream_exp")
         if not where:
             raise ProbeError(

@@ -7,32 +7,18 @@ from typing import Callable, Collection, Dict, List, Optional, Tuple
 import numpy as np
 import torch
 from espnet2.tasks.abs_task import AbsTask, optim_classes
-from espnet2.train.class_choices import ClassChoices
 from espnet2.train.collate_fn import CommonCollateFn
 from espnet2.utils.types import str_or_none
 
 from espnet_probe.errors import ProbeError
-from espnet_probe.probes.abs_probe import AbsProbe
+from espnet_probe.probes.choices import probe_choices
 from espnet_probe.probes.espnet_model import ESPnetProbeModel
-from espnet_probe.probes.highway import HighwayProbe, SharedHighwayProbe
-from espnet_probe.probes.linear import LinearProbe
 from espnet_probe.registration import register_lazily
 from espnet_probe.tasks.probe_trainer import ProbeTrainer
 from espnet_probe.tasks.sources import dump_source, live_source
 
 # Here and not in the command, so that spawned children have the scheduler too.
 register_lazily()
-
-probe_choices = ClassChoices(
-    name="probe",
-    classes={
-        "highway": HighwayProbe,
-        "highway_shared": SharedHighwayProbe,
-        "linear": LinearProbe,
-    },
-    type_check=AbsProbe,
-    default="highway",
-)
 
 
 class ProbeTask(AbsTask):

@@ -47,7 +47,9 @@ def live_source(args: argparse.Namespace) -> StateSource:
             is unknown.
     """
     if not args.upstream_exp:
-        raise ProbeError("--states live needs the probed model: give --upstream_exp DIR")
+        raise ProbeError(
+            "--states live needs the probed model: give --upstream_exp DIR"
+        )
     upstream = Upstream.from_exp(args.upstream_exp, args.upstream_model)
     layers = upstream.select(args.layers)
     return StateSource(

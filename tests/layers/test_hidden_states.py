@@ -153,7 +153,6 @@ def test_rule_3_equal_lengths_are_independent_for_all(upstream):
         )
 
 
-
 @pytest.mark.parametrize("error", [None, RuntimeError, KeyboardInterrupt])
 def test_rule_4_no_hook_outlives_the_context(upstream, error):
     lengths = torch.tensor([4000])
