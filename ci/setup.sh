@@ -112,11 +112,37 @@ fi
 
 # ---- packages
 key=$(cat setup.py pyproject.toml <("${python}" -V) | sha256sum | cut -d ' ' -f 1)
-for extra in voices "$@"; do
+if ! is_done packages "${key}"; then
+    say "installing the packages (the first time some 3 GB, several minutes)"
+    install -e '.[voices]' ||
+        fail "the packages could not be installed, see ${log}: connect to the network and run it again"
+    mark_done packages "${key}"
+fi
+
+# requirements_of <extra>: as setup.py has them. Installing only these is much faster than
+# ".[extra]", which goes through all the others again.
+requirements_of() {
+    "${python}" - "$1" <<'EOF'
+import importlib.metadata
+import sys
+
+from packaging.requirements import Requirement
+
+for line in importlib.metadata.requires("espnet_probe") or []:
+    requirement = Requirement(line)
+    marker = requirement.marker
+    if marker and marker.evaluate({"extra": sys.argv[1]}) and "extra" in str(marker):
+        requirement.marker = None
+        print(requirement)
+EOF
+}
+
+for extra in "$@"; do
     if ! is_done "packages-${extra}" "${key}"; then
-        say "installing the packages of [${extra}] (the first time some 3 GB, several minutes)"
-        install -e ".[${extra}]" ||
-            fail "the packages could not be installed, see ${log}: connect to the network and run it again"
+        mapfile -t requirements < <(requirements_of "${extra}")
+        say "installing the packages of [${extra}]"
+        install "${requirements[@]}" ||
+            fail "the packages of [${extra}] could not be installed, see ${log}: connect to the network and run it again"
         mark_done "packages-${extra}" "${key}"
     fi
 done
@@ -124,13 +150,22 @@ done
 # ---- PESQ
 # On its own, since it has no binary package: where it cannot be compiled all the rest
 # still works.
+without_pesq="going on without it, PESQ will be left out of the scores. It needs a C compiler and Python's headers, e.g. 'apt-get install gcc python3-dev'"
 if ! is_done pesq "${key}"; then
-    say "installing pesq, which compiles C"
-    if install -e '.[pesq]'; then
-        mark_done pesq "${key}"
+    if ! command -v "${CC:-cc}" >/dev/null; then
+        say "NOTE: there is no C compiler for pesq: ${without_pesq}, then 'make setup'"
     else
-        # No stamp: the next run tries again.
-        say "NOTE: pesq could not be compiled (a C compiler and Python's headers are needed, e.g. 'apt-get install gcc python3-dev'): going on without it, PESQ will be left out of the scores"
+        say "installing pesq, which compiles C"
+        mapfile -t requirements < <(requirements_of pesq)
+        if install "${requirements[@]}"; then
+            mark_done pesq "${key}"
+        elif grep -qiE 'failed (to build|building)|metadata-generation-failed' "${log}"; then
+            say "NOTE: pesq could not be compiled: ${without_pesq}, then 'rm ${stamps}/pesq; make setup'"
+            # Trying at each run would cost half a minute and fail again.
+            mark_done pesq "${key}"
+        else
+            say "NOTE: pesq could not be downloaded: going on without it, PESQ will be left out of the scores until a 'make setup' with a network"
+        fi
     fi
 fi
 
