@@ -170,13 +170,14 @@ if ! is_done pesq "${key}"; then
 fi
 
 # ---- ESPnet's recipe tree and the links into it; both look for themselves what is there
-tree_key="${key} ${ESPNET_ROOT:-}"
+linker=egs/TEMPLATE/probe1/setup.sh
 recipes=(egs/[!T]*/probe1)
-if ! is_done recipes "${tree_key} ${recipes[*]}" || [ ! -f tools/espnet/tools/extra_path.sh ] ||
+tree_key="${key} $(sha256sum <"${linker}") ${ESPNET_ROOT:-} ${recipes[*]}"
+if ! is_done recipes "${tree_key}" || [ ! -f tools/espnet/tools/extra_path.sh ] ||
     ! ls "${recipes[@]/%//asr.sh}" >/dev/null 2>&1; then
     say "providing ESPnet's recipe tree in tools/, and the recipes' links"
-    egs/TEMPLATE/probe1/setup.sh "${recipes[@]}"
-    mark_done recipes "${tree_key} ${recipes[*]}"
+    "${linker}" "${recipes[@]}"
+    mark_done recipes "${tree_key}"
 fi
 
 # ---- weights of the speaker embedder

@@ -16,7 +16,8 @@ Usage: $0 <recipe-dir> [<recipe-dir>...]
 e.g. $0 egs/mini_voices/probe1
 
 Links are made to ESPnet's tree (asr.sh, cmd.sh, db.sh, utils, scripts, pyscripts, steps,
-conf/{slurm,queue,pbs}.conf) and to egs/TEMPLATE/probe1 (path.sh, probe.sh, run_asr.sh).
+conf/{slurm,queue,pbs}.conf) and to egs/TEMPLATE/probe1 (path.sh, probe.sh,
+train_and_probe.sh).
 A file, folder or working link that is there already is left as it is, so that probe.sh
 can be linked into a recipe of ESPnet's own.
 
@@ -51,6 +52,10 @@ make_link() {
     if [ -e "${link}" ]; then
         return
     fi
+    if [ ! -e "${target}" ]; then
+        log "Error: ${target} does not exist, which ${link} should lead to"
+        exit 1
+    fi
     folder=$(cd "$(dirname "${link}")" && pwd -P)
     ln -sfn "$(realpath -s --relative-to="${folder}" "${target}")" "${link}"
     made+=" ${link##*/}"
@@ -65,7 +70,7 @@ for dir in "$@"; do
     for f in slurm.conf queue.conf pbs.conf; do
         make_link "${espnet}/conf/${f}" "${dir}/conf/${f}"
     done
-    for f in path.sh probe.sh run_asr.sh; do
+    for f in path.sh probe.sh train_and_probe.sh; do
         make_link "${template}/${f}" "${dir}/${f}"
     done
     log "${dir}: linked${made:- nothing, all is there}"
