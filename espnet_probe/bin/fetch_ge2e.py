@@ -27,8 +27,9 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output",
         type=Path,
-        help="file to write; by default ge2e/pretrained.pt in $ESPNET_PROBE_CACHE, or "
-        "in ~/.cache/espnet_probe where that is not set",
+        help="file to write; by default ge2e/pretrained.pt in $ESPNET_PROBE_CACHE; "
+        "where that is not set, in tools/cache of the checkout or, for an installed "
+        "package, in ~/.cache/espnet_probe",
     )
     parser.add_argument(
         "--wheel",

@@ -26,10 +26,18 @@ def get_parser() -> argparse.ArgumentParser:
         "--ref_scp", type=Path, required=True, help="wav.scp: originals"
     )
     parser.add_argument(
-        "--hyp_scp", type=Path, required=True, help="wav.scp: what is to be scored"
+        "--hyp_scp",
+        type=Path,
+        required=True,
+        nargs="+",
+        help="wav.scp: what is to be scored; several, if they share the originals",
     )
     parser.add_argument(
-        "--output_dir", type=Path, required=True, help="folder for the scores"
+        "--output_dir",
+        type=Path,
+        required=True,
+        nargs="+",
+        help="folder for the scores, one for each --hyp_scp",
     )
     parser.add_argument(
         "--nj", type=int, default=1, help="number of processes, one thread each"
@@ -167,37 +175,47 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     from espnet_probe.bin import score_files
 
     score_files.use_one_thread()
-    from espnet_probe.scores.quality import METRICS, pesq_reason, summarise
+    from espnet_probe.scores.intervals import summarise
+    from espnet_probe.scores.quality import METRICS, pesq_reason
 
+    if len(args.hyp_scp) != len(args.output_dir):
+        raise ProbeError(
+            f"got {len(args.hyp_scp)} --hyp_scp and {len(args.output_dir)} "
+            "--output_dir: expected as many of both"
+        )
     expected = "utterance id and audio file"
     reference = score_files.read_full_table(args.ref_scp, expected)
-    hypothesis = score_files.read_full_table(args.hyp_scp, expected)
-    fs = check_pairs(reference, hypothesis)
+    # All sets are checked before the first is scored.
+    for hyp_scp in args.hyp_scp:
+        fs = check_pairs(reference, score_files.read_full_table(hyp_scp, expected))
     reason = pesq_reason(fs)
     if reason is not None:
         logging.warning("PESQ is left out: %s", reason)
     utts = sorted(reference)
-    scores = score_all(args.ref_scp, args.hyp_scp, utts, min(args.nj, len(utts)))
-    summary: Dict[str, Any] = {
-        metric: summarise(
-            [row[index] for row in scores], reason if metric == "pesq_wb" else None
+    for hyp_scp, folder in zip(args.hyp_scp, args.output_dir):
+        scores = score_all(args.ref_scp, hyp_scp, utts, min(args.nj, len(utts)))
+        summary: Dict[str, Any] = {
+            metric: summarise(
+                [row[index] for row in scores], reason if metric == "pesq_wb" else None
+            )
+            for index, metric in enumerate(METRICS)
+        }
+        summary["utterances"] = len(utts)
+        summary["config"] = {
+            "ref_scp": str(args.ref_scp),
+            "hyp_scp": str(hyp_scp),
+            "fs": fs,
+        }
+        summary["versions"] = score_files.versions("numpy", "scipy", "pystoi", "pesq")
+        rows = ((utt, *row) for utt, row in zip(utts, scores))
+        score_files.write_csv(folder / "quality.csv", ("utt_id", *METRICS), rows)
+        score_files.write_json(folder / "quality.json", summary)
+        shown = ", ".join(
+            f"{metric} {summary[metric]['mean']:.4f}"
+            for metric in METRICS
+            if summary[metric]["mean"] is not None
         )
-        for index, metric in enumerate(METRICS)
-    }
-    summary["utterances"] = len(utts)
-    summary["config"] = {
-        "ref_scp": str(args.ref_scp),
-        "hyp_scp": str(args.hyp_scp),
-        "fs": fs,
-    }
-    summary["versions"] = score_files.versions("numpy", "scipy", "pystoi", "pesq")
-    rows = ((utt, *row) for utt, row in zip(utts, scores))
-    score_files.write_csv(args.output_dir / "quality.csv", ("utt_id", *METRICS), rows)
-    score_files.write_json(args.output_dir / "quality.json", summary)
-    for metric in METRICS:
-        mean = summary[metric]["mean"]
-        if mean is not None:
-            print(f"{metric} {mean:.4f} ({summary[metric]['count']} utterances)")
+        print(f"{hyp_scp}: {shown or 'no score'} ({len(utts)} utterances)")
 
 
 if __name__ == "__main__":

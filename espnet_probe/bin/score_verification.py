@@ -4,7 +4,7 @@ import argparse
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence
 
 from espnet_probe.bin.cli import run
 from espnet_probe.errors import ProbeError
@@ -28,7 +28,11 @@ def get_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
-        "--wav_scp", type=Path, required=True, help="wav.scp of the set"
+        "--wav_scp",
+        type=Path,
+        required=True,
+        nargs="+",
+        help="wav.scp to score; several, if they share the trials",
     )
     parser.add_argument(
         "--trials", type=Path, required=True, help="'enrolment test target|nontarget'"
@@ -53,7 +57,11 @@ def get_parser() -> argparse.ArgumentParser:
         "--num_bootstrap", type=int, default=1000, help="number of bootstrap samples"
     )
     parser.add_argument(
-        "--output_dir", type=Path, required=True, help="folder for the scores"
+        "--output_dir",
+        type=Path,
+        required=True,
+        nargs="+",
+        help="folder for the scores, one for each --wav_scp",
     )
     return parser
 
@@ -113,18 +121,13 @@ def embed_all(
     return embeddings
 
 
-def check_input(
-    wav_scp: Path, trials: "Sequence[Trial]", sampling_rate: int
-) -> List[str]:
+def check_input(wav_scp: Path, trials: "Sequence[Trial]", sampling_rate: int) -> None:
     """Check, before any is embedded, that the audio of all trials is there.
 
     Args:
         wav_scp: wav.scp of the set.
         trials: The trials.
         sampling_rate: The embedder's, in Hz.
-
-    Returns:
-        The ids of the utterances of the trials, sorted.
 
     Raises:
         ProbeError: If an utterance or its file is missing or has another rate.
@@ -146,100 +149,21 @@ def check_input(
                 f"{utt}: got {fs} Hz, the embedder expects {sampling_rate} Hz; "
                 "resample the set first"
             )
-    return utts
 
 
-def cosine_to_reference(
-    path: Path, embeddings: "Mapping[str, NDArray[np.float32]]"
-) -> Dict[str, Any]:
-    """Average the cosine between each utterance and its original.
+def read_embeddings(path: Path) -> "Dict[str, NDArray[np.float32]]":
+    """Read the embeddings that this command wrote for another set.
 
     Args:
-        path: embeddings.npz of the originals.
-        embeddings: The embeddings of the set.
+        path: embeddings.npz.
 
     Returns:
-        ``mean``, ``ci95``, ``count``, and ``reason`` without interval.
-
-    Raises:
-        ProbeError: If the file shares no utterance with the set.
+        Utterance id to embedding ``(dim,)``.
     """
     import numpy as np
-
-    from espnet_probe.scores.quality import summarise
-    from espnet_probe.scores.verification import cosine_scores
 
     with np.load(path) as stored:
-        originals = dict(zip(stored["utt_ids"].tolist(), stored["embeddings"]))
-    both = [utt for utt in sorted(embeddings) if utt in originals]
-    if not both:
-        raise ProbeError(f"{path} and the trials have no utterance in common")
-    cosines = cosine_scores(
-        np.stack([originals[utt] for utt in both]).astype(np.float64),
-        np.stack([embeddings[utt] for utt in both]).astype(np.float64),
-    )
-    return summarise(cosines.tolist())
-
-
-def score_trials(
-    trials: "Sequence[Trial]",
-    embeddings: "Mapping[str, NDArray[np.float32]]",
-    speakers: Mapping[str, str],
-    num_draws: int,
-    seed: int,
-) -> "Tuple[NDArray[np.float64], Dict[str, Any]]":
-    """Score trials and summarise them.
-
-    Args:
-        trials: Trials of utterances that all have an embedding.
-        embeddings: The embeddings.
-        speakers: The person who speaks each utterance.
-        num_draws: Number of bootstrap samples.
-        seed: Seed of the bootstrap.
-
-    Returns:
-        The scores ``(trials,)``, and error rates, interval and counts.
-
-    Raises:
-        ProbeError: If one kind of trial is missing.
-    """
-    import numpy as np
-
-    from espnet_probe.scores import verification
-
-    number = {name: index for index, name in enumerate(sorted(set(speakers.values())))}
-    enrolment = [trial.enrolment for trial in trials]
-    test = [trial.test for trial in trials]
-    targets = np.array([trial.target for trial in trials], dtype=np.bool_)
-    utts = {utt: index for index, utt in enumerate(sorted({*enrolment, *test}))}
-    if not utts:
-        raise ProbeError("no trial is left: none of the utterances has an embedding")
-    matrix = np.stack([embeddings[utt] for utt in utts]).astype(np.float64)
-    scores = verification.cosine_scores(
-        matrix[[utts[utt] for utt in enrolment]], matrix[[utts[utt] for utt in test]]
-    )
-    summary: Dict[str, Any] = {
-        "eer_percent": verification.eer(scores, targets),
-        "eer_percent_ci95": None,
-        "eer_espnet_percent": verification.eer_espnet(scores, targets),
-        "num_trials": len(trials),
-        "num_target": int(targets.sum()),
-        "num_nontarget": int((~targets).sum()),
-        "num_utterances": len(utts),
-        "num_speakers": len({speakers[utt] for utt in utts}),
-    }
-    interval = verification.eer_interval(
-        scores,
-        targets,
-        np.array([number[speakers[utt]] for utt in enrolment], dtype=np.int64),
-        np.array([number[speakers[utt]] for utt in test], dtype=np.int64),
-        num_draws,
-        seed,
-    )
-    summary["eer_percent_ci95"] = interval.as_list()
-    if interval.reason is not None:
-        summary["reason"] = interval.reason
-    return scores, summary
+        return dict(zip(stored["utt_ids"].tolist(), stored["embeddings"]))
 
 
 def main(cmd: Optional[Sequence[str]] = None) -> None:
@@ -256,6 +180,11 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     if args.num_bootstrap < 100:
         raise ProbeError(
             f"got --num_bootstrap {args.num_bootstrap}: expected at least 100"
+        )
+    if len(args.wav_scp) != len(args.output_dir):
+        raise ProbeError(
+            f"got {len(args.wav_scp)} --wav_scp and {len(args.output_dir)} "
+            "--output_dir: expected as many of both"
         )
     if args.ref_embeddings is not None and not args.ref_embeddings.is_file():
         raise ProbeError(
@@ -274,14 +203,45 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         speakers = score_files.read_full_table(args.utt2spk, "utterance and speaker")
     check_labels(trials, speakers)
     embedder = build_embedder(args.embedder)
-    utts = check_input(args.wav_scp, trials, embedder.sampling_rate)
+    # All sets are checked before the first is scored.
+    for wav_scp in args.wav_scp:
+        check_input(wav_scp, trials, embedder.sampling_rate)
+    for wav_scp, folder in zip(args.wav_scp, args.output_dir):
+        score_set(args, embedder, trials, speakers, wav_scp, folder)
 
-    embeddings = embed_all(embedder, args.wav_scp, utts)
+
+def score_set(
+    args: argparse.Namespace,
+    embedder: "AbsEmbedder",
+    trials: "Sequence[Trial]",
+    speakers: Mapping[str, str],
+    wav_scp: Path,
+    folder: Path,
+) -> None:
+    """Score one set and write its files.
+
+    Args:
+        args: The arguments of the command.
+        embedder: The embedder.
+        trials: The trials.
+        speakers: The person who speaks each utterance.
+        wav_scp: wav.scp of the set.
+        folder: Where the files go.
+
+    Raises:
+        ProbeError: If the utterances that have an embedding leave no trials.
+    """
+    from espnet_probe.bin import score_files
+    from espnet_probe.scores.trial_scores import cosine_to_reference, score_trials
+
+    utts = sorted({utt for trial in trials for utt in (trial.enrolment, trial.test)})
+    embeddings = embed_all(embedder, wav_scp, utts)
     scored = [t for t in trials if t.enrolment in embeddings and t.test in embeddings]
     if len(embeddings) < len(utts):
         logging.warning(
-            "%d of %d utterances are too short or silent for an embedding: %d of %d "
-            "trials are left out",
+            "%s: %d of %d utterances are too short or silent for an embedding, so %d "
+            "of %d trials are left out",
+            wav_scp,
             len(utts) - len(embeddings),
             len(utts),
             len(trials) - len(scored),
@@ -294,7 +254,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     summary["excluded_trials"] = len(trials) - len(scored)
     if args.ref_embeddings is not None:
         summary["cosine_to_reference"] = cosine_to_reference(
-            args.ref_embeddings, embeddings
+            read_embeddings(args.ref_embeddings), embeddings
         )
     summary["embedder"] = args.embedder
     summary["bootstrap"] = {
@@ -303,14 +263,14 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         "seed": args.seed,
         "speakers_from": str(args.utt2spk) if args.utt2spk else "target trials",
     }
-    summary["config"] = {"wav_scp": str(args.wav_scp), "trials": str(args.trials)}
+    summary["config"] = {"wav_scp": str(wav_scp), "trials": str(args.trials)}
     summary["versions"] = score_files.versions("numpy", "torch", "torchaudio")
-    write_results(args.output_dir, scored, scores, embeddings, summary)
+    write_results(folder, scored, scores, embeddings, summary)
     interval = summary["eer_percent_ci95"]
     shown = "no interval" if interval is None else "%.2f-%.2f" % tuple(interval)
     print(
-        f"EER {summary['eer_percent']:.2f} % ({shown}), {len(scored)} trials, "
-        f"{summary['num_speakers']} speakers"
+        f"{wav_scp}: EER {summary['eer_percent']:.2f} % ({shown}), "
+        f"{len(scored)} trials, {summary['num_speakers']} speakers"
     )
 
 

@@ -23,7 +23,7 @@ References
 
 import math
 from dataclasses import dataclass
-from typing import List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,3 +172,35 @@ def interval_of_ratio(
         with np.errstate(divide="ignore", invalid="ignore"):
             draws[start : start + size] = (times @ numerators) / total
     return interval_of_draws(draws)
+
+
+def summarise(
+    values: Sequence[Optional[float]], reason: Optional[str] = None
+) -> Dict[str, Any]:
+    """Average one score over utterances.
+
+    Args:
+        values: One per utterance; None where it is not defined.
+        reason: Why the score is not available for any of them.
+
+    Returns:
+        ``mean`` and ``ci95`` ([low, high] or None) over the defined values, how
+        many these are (``count``) and how many are not (``excluded``); with
+        ``reason`` where the mean or the interval is missing.
+    """
+    if reason is not None:
+        return {"mean": None, "reason": reason}
+    defined = [value for value in values if value is not None]
+    summary: Dict[str, Any] = {
+        "mean": float(np.mean(defined)) if defined else None,
+        "ci95": None,
+        "count": len(defined),
+        "excluded": len(values) - len(defined),
+    }
+    interval = interval_of_mean(defined)
+    summary["ci95"] = interval.as_list()
+    if not defined:
+        summary["reason"] = "the score is not defined for any of the utterances"
+    elif interval.reason is not None:
+        summary["reason"] = interval.reason
+    return summary

@@ -33,7 +33,7 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Dict, Iterator, Optional, Sequence
+from typing import Any, Iterator, Optional
 
 import numpy as np
 import pystoi
@@ -41,7 +41,6 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from espnet_probe.errors import ProbeError
-from espnet_probe.scores.intervals import interval_of_mean
 
 METRICS = ("stoi", "estoi", "pesq_wb")
 PESQ_FS = 16000
@@ -234,35 +233,3 @@ def score_pair(
             pesq_wb(reference, hypothesis, fs) if pesq_reason(fs) is None else None
         ),
     )
-
-
-def summarise(
-    values: Sequence[Optional[float]], reason: Optional[str] = None
-) -> Dict[str, Any]:
-    """Average one score over utterances.
-
-    Args:
-        values: One per utterance; None where it is not defined.
-        reason: Why the score is not available for any of them.
-
-    Returns:
-        ``mean`` and ``ci95`` ([low, high] or None) over the defined values, how
-        many these are (``count``) and how many are not (``excluded``); with
-        ``reason`` where the mean or the interval is missing.
-    """
-    if reason is not None:
-        return {"mean": None, "reason": reason}
-    defined = [value for value in values if value is not None]
-    summary: Dict[str, Any] = {
-        "mean": float(np.mean(defined)) if defined else None,
-        "ci95": None,
-        "count": len(defined),
-        "excluded": len(values) - len(defined),
-    }
-    interval = interval_of_mean(defined)
-    summary["ci95"] = interval.as_list()
-    if not defined:
-        summary["reason"] = "the score is not defined for any of the utterances"
-    elif interval.reason is not None:
-        summary["reason"] = interval.reason
-    return summary

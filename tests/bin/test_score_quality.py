@@ -171,6 +171,24 @@ def test_bad_input_is_refused_before_anything_is_scored(
     assert not (folder / "out").exists()
 
 
+def test_several_sets_in_one_run(folder):
+    alone, _ = score(folder)
+    outputs = [folder / "clean", folder / "noisy"]
+    score_quality.main(
+        ["--ref_scp", str(folder / "ref.scp")]
+        + ["--hyp_scp", str(folder / "ref.scp"), str(folder / "hyp.scp")]
+        + ["--output_dir", *map(str, outputs)]
+    )
+    assert (outputs[1] / "quality.csv").read_bytes() == (
+        folder / "out" / "quality.csv"
+    ).read_bytes()
+    clean = json.loads((outputs[0] / "quality.json").read_text())
+    assert clean["config"]["hyp_scp"].endswith("ref.scp")
+    assert clean["stoi"]["mean"] == pytest.approx(1.0, abs=1e-6)
+    with pytest.raises(ProbeError, match="1 --hyp_scp and 2 --output_dir"):
+        score(folder, "hyp.scp", "out", "--output_dir", "a", "b")
+
+
 def test_bad_number_of_processes(folder):
     with pytest.raises(ProbeError, match="--nj 0"):
         score(folder, "hyp.scp", "out", "--nj", "0")

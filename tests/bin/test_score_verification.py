@@ -138,6 +138,27 @@ def test_cosine_to_the_originals(folder):
     assert other["cosine_to_reference"]["count"] == other["num_utterances"]
 
 
+def test_several_sets_in_one_run(folder):
+    score(folder)
+    lines = (folder / "wav.scp").read_text()
+    (folder / "other.scp").write_text(lines.replace("/s0-0.flac", "/s0-1.flac"))
+    outputs = [str(folder / "first"), str(folder / "second")]
+    scps = [str(folder / "wav.scp"), str(folder / "other.scp")]
+    score(folder, "--wav_scp", *scps, "--output_dir", *outputs)
+    tables = [
+        (folder / out / "verification.csv").read_text()
+        for out in ("out", "first", "second")
+    ]
+    assert tables[0] == tables[1] != tables[2]
+    with pytest.raises(ProbeError, match="2 --wav_scp and 1 --output_dir"):
+        score(folder, "--wav_scp", *scps)
+    (folder / "other.scp").write_text("s0-0 no.flac\n")
+    Spectrum.heard.clear()
+    with pytest.raises(ProbeError, match="other.scp lacks 23"):
+        score(folder, "--wav_scp", *scps, "--output_dir", *outputs)
+    assert not Spectrum.heard
+
+
 def test_too_few_speakers_are_said(folder):
     (folder / "trials").write_text(
         "s0-0 s0-1 target\ns1-0 s1-1 target\ns0-0 s1-1 nontarget\n"

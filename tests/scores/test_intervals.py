@@ -8,6 +8,7 @@ from espnet_probe.scores.intervals import (
     interval_of_draws,
     interval_of_mean,
     interval_of_ratio,
+    summarise,
 )
 
 
@@ -76,3 +77,19 @@ def test_interval_of_ratio_is_reproducible():
     errors, words = rng.integers(0, 5, 40).astype(float), np.full(40, 10.0)
     assert interval_of_ratio(errors, words) == interval_of_ratio(errors, words)
     assert interval_of_ratio(errors, words) != interval_of_ratio(errors, words, seed=1)
+
+
+def test_summarise():
+    values = [0.5, None, 0.7, 0.6, 0.8, 0.4]
+    summary = summarise(values)
+    assert summary["mean"] == pytest.approx(0.6)
+    assert summary["count"] == 5 and summary["excluded"] == 1
+    assert summary["ci95"][0] < 0.6 < summary["ci95"][1]
+    assert "reason" not in summary
+    few = summarise([0.5, None])
+    assert (
+        few["mean"] == 0.5 and few["ci95"] is None and "1 utterances" in few["reason"]
+    )
+    none = summarise([None, None])
+    assert none["mean"] is None and none["excluded"] == 2 and none["reason"]
+    assert summarise([None], "no PESQ") == {"mean": None, "reason": "no PESQ"}

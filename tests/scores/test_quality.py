@@ -125,22 +125,6 @@ def test_without_the_package_pesq_the_others_still_work(speech_like, monkeypatch
     assert scores.pesq_wb is None and scores.stoi == pytest.approx(1.0, abs=1e-6)
 
 
-def test_summarise():
-    values = [0.5, None, 0.7, 0.6, 0.8, 0.4]
-    summary = quality.summarise(values)
-    assert summary["mean"] == pytest.approx(0.6)
-    assert summary["count"] == 5 and summary["excluded"] == 1
-    assert summary["ci95"][0] < 0.6 < summary["ci95"][1]
-    assert "reason" not in summary
-    few = quality.summarise([0.5, None])
-    assert (
-        few["mean"] == 0.5 and few["ci95"] is None and "1 utterances" in few["reason"]
-    )
-    none = quality.summarise([None, None])
-    assert none["mean"] is None and none["excluded"] == 2 and none["reason"]
-    assert quality.summarise([None], "no PESQ") == {"mean": None, "reason": "no PESQ"}
-
-
 def test_real_speech(shared_data):
     path = next(iter(sorted((shared_data / "LibriSpeech/test-clean").rglob("*.flac"))))
     waveform, fs = soundfile.read(path, frames=4 * FS)
