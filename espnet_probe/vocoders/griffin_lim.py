@@ -8,7 +8,7 @@ Conventions:
 
 The phases come from torchaudio's Griffin-Lim with momentum (Griffin and Lim, 1984;
 Perraudin, Balazs and Sondergaard, "A fast Griffin-Lim algorithm", WASPAA 2013). It
-starts from zero phases. Random ones are no better: copy synthesis of 10 utterances of
+starts from zero phases. Random ones sound no better: copy synthesis of 10 utterances of
 LibriSpeech gave STOI .969 and PESQ 3.79 from zero phases, .969 and 3.76 from random
 ones (.953 and 3.20, .952 and 3.19 with the preset ``paper``); and without a random
 number the result needs no seed.
