@@ -119,7 +119,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     for key, samples in num_samples.items():
         upstream.check_length(samples, f"utterance {key}")
 
-    check_disk(args.output_dir, num_samples, upstream.fs, layers, args.dtype)
+    check_output(args.output_dir, num_samples, upstream.fs, layers, args.dtype)
     writers = open_writers(args.output_dir, upstream, layers, args.dtype)
     chunks = [
         keys[start : start + args.chunk_size]
@@ -133,14 +133,14 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
             logging.info("%s: other jobs are still to write", writer.directory)
 
 
-def check_disk(
+def check_output(
     output_dir: Path,
     num_samples: Dict[str, int],
     fs: int,
     layers: Sequence["Layer"],
     dtype: str,
 ) -> None:
-    """Print what the missing states will take, and refuse what does not fit.
+    """Look at what is there, print what is missing, refuse what does not fit.
 
     Args:
         output_dir: Where the layers' folders lie or will lie.
@@ -150,7 +150,8 @@ def check_disk(
         dtype: Number format on disk.
 
     Raises:
-        ProbeError: If less is free than needed.
+        ProbeError: If less is free than needed, or states that are there were
+            made from audio of another length.
     """
     from espnet_probe.store.disk import check_free_space, estimate_bytes
     from espnet_probe.store.record_file import read_records
@@ -158,6 +159,13 @@ def check_disk(
     needed = 0
     for layer in layers:
         recorded = read_records(output_dir / layer.name)
+        for key, record in recorded.items():
+            if num_samples.get(key, record.num_samples) != record.num_samples:
+                raise ProbeError(
+                    f"{output_dir / layer.name}: the states of {key} were made from "
+                    f"{record.num_samples} samples, its audio now has "
+                    f"{num_samples[key]}: use another output folder or remove this one"
+                )
         missing = {key: n for key, n in num_samples.items() if key not in recorded}
         shape = (layer.frame_shift, layer.width)
         needed += estimate_bytes(missing, fs, [shape], dtype)

@@ -174,6 +174,15 @@ def test_another_upstream_is_refused_and_nothing_is_left(
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["blstm5"]
 
 
+def test_audio_that_has_changed(exp: Path, data_dir: Path, tmp_path: Path) -> None:
+    """States of an earlier version of the set are not taken for the new one's."""
+    command = arguments(exp, data_dir, tmp_path / "out", "--layers", "blstm5")
+    main(command)
+    soundfile.write(data_dir / "utt3.wav", np.zeros(9999), 16000)
+    with pytest.raises(ProbeError, match="states of utt3 .* its audio now has 9999"):
+        main(command)
+
+
 def _fail(exp: Path, data_dir: Path, said: str, *more: str) -> None:
     output = data_dir.parent / "out"
     with pytest.raises(ProbeError, match=said):
