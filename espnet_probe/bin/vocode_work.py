@@ -146,7 +146,7 @@ def plan(
         ProbeError: If an utterance's mels cannot become a sound.
     """
     feats = Feats(feats_scp)
-    # The gain is a result of the input, and the name of the preset only a name.
+    # Not the name of the preset: only what it stands for makes another sound.
     relevant = {"vocoder": settings["vocoder"], "mel": settings["mel"]}
     work = Work(feats, folder, {}, [])
     for utt in keys:
@@ -210,7 +210,7 @@ def finish(work: Work, lengths: Mapping[str, int], config: Mapping[str, Any]) ->
             )
         gains[utt] = gain
     directory = work.folder.directory
-    rows = [(utt, lengths[utt], gain) for utt, gain in gains.items()]
+    rows = [(utt, lengths[utt], f"{gain:.9g}") for utt, gain in gains.items()]
     write_csv(directory / "vocode.csv", ("utt_id", "num_samples", "gain"), rows)
     scaled = {utt: gain for utt, gain in gains.items() if gain < 1.0}
     totals = {
