@@ -211,6 +211,7 @@ def open_writers(
             fs=upstream.fs,
             dtype=dtype,
             batch_independent=layer.batch_independent,
+            target=upstream.target.to_dict(),
         )
         for layer in layers
     }

@@ -50,6 +50,8 @@ class DumpDescription:
         dtype: ``float32`` or ``float16``.
         batch_independent: Whether the states of an utterance do not depend on
             what else is in its batch. Dumps are made one utterance at a time.
+        target: Settings of the log-mel spectrogram that probes on these states
+            recover, as :meth:`LogMelConfig.to_dict` gives them.
         versions: Package versions, see :func:`installed_versions`.
         format: Version of the folder's layout.
 
@@ -68,6 +70,7 @@ class DumpDescription:
     fs: int
     dtype: str
     batch_independent: bool
+    target: Dict[str, Any] = field(default_factory=dict)
     versions: Dict[str, str] = field(default_factory=installed_versions)
     format: int = FORMAT
 

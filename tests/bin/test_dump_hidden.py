@@ -14,6 +14,7 @@ from tiny_models import asr_config, write_exp
 from espnet_probe.bin.dump_hidden import get_parser, main
 from espnet_probe.bin.waveforms import Waveforms
 from espnet_probe.errors import ProbeError
+from espnet_probe.features.log_mel import LogMelConfig
 from espnet_probe.store import StateReader
 from espnet_probe.upstream import Upstream
 
@@ -73,6 +74,7 @@ def test_dumps_what_the_upstream_gives(
         assert (about.layer, about.tap) == (layer.name, layer.tap)
         assert (about.width, about.stride) == (layer.width, layer.stride)
         assert about.frame_shift == layer.frame_shift
+        assert LogMelConfig.from_dict(about.target) == upstream.target
         assert sorted(reader) == [f"utt{index}" for index in range(7)]
         for key in reader:
             samples, _ = soundfile.read(data_dir / f"{key}.wav", dtype="float32")

@@ -33,6 +33,7 @@ def describe() -> Describe:
             fs=16000,
             dtype="float32",
             batch_independent=False,
+            target={"fs": 16000, "n_mels": 80, "fmax": None},
             versions={"espnet_probe": "0.1.0", "espnet": "202611", "torch": "2.11.0"},
         )
         return DumpDescription(**{**fields, **changed})

@@ -40,6 +40,7 @@ def test_versions_are_those_installed() -> None:
         ({"upstream_hash": "f" * 64, "upstream_origin": "exp/b"}, "exp/asr_a.*exp/b"),
         ({"layer": "blstm3"}, "layer blstm2, this run's is blstm3"),
         ({"dtype": "float16"}, "dtype float32, this run's is float16"),
+        ({"target": {"n_mels": 40}}, "n_mels 80, this run's is n_mels 40"),
         ({"width": 7}, "width 6, this run's is 7"),
         ({"frame_shift": 0.2}, "frame_shift 0.1, this run's is 0.2"),
         ({"versions": {"torch": "3"}}, "torch 2.11.0, this run's is torch 3"),
