@@ -27,7 +27,7 @@ import re
 import sys
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Tuple
 
 import numpy as np
 import soundfile
@@ -172,6 +172,23 @@ def load_espeak() -> ctypes.CDLL:
     return library
 
 
+def check_variants(voices: Iterable[Voice]) -> None:
+    """Check that the variants exist: espeak-ng passes over an unknown one in silence.
+
+    Raises:
+        ProbeError: Listing those that do not.
+    """
+    import espeakng_loader
+
+    folder = Path(espeakng_loader.get_data_path()) / "voices" / "!v"
+    unknown = {v.variant for v in voices if not (folder / v.variant).is_file()}
+    if unknown:
+        raise ProbeError(
+            f"espeak-ng has no voice variant {', '.join(sorted(unknown))}: "
+            "correct voices.tsv"
+        )
+
+
 def synthesise(utterance: Utterance) -> np.ndarray:
     """Speak one utterance and return it at 16 kHz.
 
@@ -190,7 +207,7 @@ def synthesise(utterance: Utterance) -> np.ndarray:
     library.espeak_SetSynthCallback(callback)
     name = f"{utterance.voice.accent}+{utterance.voice.variant}"
     if library.espeak_SetVoiceByName(name.encode()) != 0:
-        raise ProbeError(f"espeak-ng has no voice {name}: correct voices.tsv")
+        raise ProbeError(f"espeak-ng does not speak {name}: correct voices.tsv")
     rng = random.Random(f"samples-{utterance.utt}")
     library.espeak_ng_SetRandSeed(ctypes.c_long(rng.getrandbits(31)))
     library.espeak_SetParameter(PARAMETER_RATE, utterance.rate, 0)
@@ -235,6 +252,7 @@ def make_all(utterances: List[Utterance], audio_dir: Path, nj: int) -> None:
     for name in {utterance.voice.set_name for utterance in missing}:
         (audio_dir / name).mkdir(parents=True, exist_ok=True)
     load_espeak()
+    check_variants(utterance.voice for utterance in missing)
     context = multiprocessing.get_context("fork")
     with context.Pool(nj, maxtasksperchild=1) as pool:
         job = partial(make_audio, audio_dir)

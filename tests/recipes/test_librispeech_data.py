@@ -1,0 +1,70 @@
+"""The corpus side of egs/librispeech_100: readers, chapters, transcripts."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict
+
+import numpy as np
+import pytest
+import soundfile
+
+LOCAL = Path(__file__).resolve().parents[2] / "egs/librispeech_100/probe1/local"
+
+
+def run(part: Path, output: Path) -> "subprocess.CompletedProcess[str]":
+    """Run prepare_part.py."""
+    script = str(LOCAL / "prepare_part.py")
+    command = [sys.executable, script, "--part", part, "--output_dir", output]
+    return subprocess.run([*map(str, command)], capture_output=True, text=True)
+
+
+def table(path: Path) -> Dict[str, str]:
+    """Read ``key value`` lines and check their order."""
+    lines = path.read_text().splitlines()
+    assert lines == sorted(lines, key=lambda line: line.split()[0].encode())
+    return dict(line.split(maxsplit=1) for line in lines)
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> Path:
+    """Reader 19 with two chapters and reader 103 with one, two utterances each."""
+    folder = tmp_path / "LibriSpeech/dev-clean"
+    for reader, chapter in (("19", "198"), ("19", "227"), ("103", "1240")):
+        chapter_dir = folder / reader / chapter
+        chapter_dir.mkdir(parents=True)
+        lines = []
+        for index in range(2):
+            utt = f"{reader}-{chapter}-{index:04d}"
+            soundfile.write(chapter_dir / f"{utt}.flac", np.zeros(1600), 16000)
+            lines.append(f"{utt} WORDS OF {utt}\n")
+        (chapter_dir / f"{reader}-{chapter}.trans.txt").write_text("".join(lines))
+    return folder
+
+
+def test_speaker_is_chapter_and_reader_is_person(part: Path, tmp_path: Path) -> None:
+    done = run(part, tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    wav, text = table(tmp_path / "data/wav.scp"), table(tmp_path / "data/text")
+    spk, reader = table(tmp_path / "data/utt2spk"), table(tmp_path / "data/utt2reader")
+    assert len(wav) == 6 and wav.keys() == text.keys() == spk.keys() == reader.keys()
+    assert spk["19-198-0001"] == "19-198" and spk["19-227-0001"] == "19-227"
+    assert reader["19-198-0001"] == reader["19-227-0001"] == "19"
+    assert reader["103-1240-0000"] == "103"
+    assert text["19-198-0000"] == "WORDS OF 19-198-0000"
+    assert list(spk.values()) == sorted(spk.values())
+    assert all(soundfile.info(path).samplerate == 16000 for path in wav.values())
+
+
+def test_audio_without_transcript_is_one_line(part: Path, tmp_path: Path) -> None:
+    (part / "19/198/19-198-0001.flac").unlink()
+    done = run(part, tmp_path / "data")
+    assert done.returncode == 1
+    assert "1 utterances" in done.stderr and "19-198-0001" in done.stderr
+    assert "Traceback" not in done.stderr and not (tmp_path / "data").exists()
+
+
+def test_wrong_folder_is_one_line(tmp_path: Path) -> None:
+    done = run(tmp_path, tmp_path / "data")
+    assert done.returncode == 1
+    assert "point LIBRISPEECH" in done.stderr and "Traceback" not in done.stderr
