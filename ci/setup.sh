@@ -61,7 +61,7 @@ watched() {
                 quiet=0
             done < <(sed -n "$((shown + 1)),${total}p" "${log}" |
                 grep -E '^ *(Downloading|Building wheel for|Installing collected|WARNING: Retrying)' |
-                sed -E 's/^ +//; s/^(Installing collected packages).*/\1 …/')
+                sed -E 's/^ +//; s/^(Installing collected packages).*/\1 …/; s/^(Downloading [^-]+-[^-]+)-[^ ]* /\1 /')
             shown=${total}
         fi
         if [ "${quiet}" -ge 15 ]; then
@@ -113,7 +113,7 @@ fi
 # ---- packages
 key=$(cat setup.py pyproject.toml <("${python}" -V) | sha256sum | cut -d ' ' -f 1)
 if ! is_done packages "${key}"; then
-    say "installing the packages (the first time some 3 GB, several minutes)"
+    say "installing the packages (the first time two to three GB, several minutes)"
     install -e '.[voices]' ||
         fail "the packages could not be installed, see ${log}: connect to the network and run it again"
     mark_done packages "${key}"
