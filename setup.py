@@ -29,6 +29,8 @@ INSTALL_REQUIRES = [
     # requirement on torch, so nothing but these bounds keeps the pair together.
     "torchaudio>=2.11.0,<2.12",
     "espnet_model_zoo>=0.1.7",
+    # Kaldi archives, as ESPnet itself reads and writes them; the floor is its floor.
+    "omniio>=0.1.2",
     # Scores: the series that the committed tables were made with. Another series may
     # give other numbers, so it is let in by a commit that compares, not by an update.
     "pystoi>=0.4.1,<0.5",
@@ -40,6 +42,7 @@ INSTALL_REQUIRES = [
     "soundfile>=0.12.1",
     "matplotlib>=3.9",
     "jinja2>=3.1",
+    "pillow>=10",
     "PyYAML>=6.0",
     "tqdm>=4.64",
 ]
@@ -53,7 +56,8 @@ EXTRAS_REQUIRE = {
     "pesq": ["pesq>=0.0.4,<0.1"],
     # espeak-ng as a wheel, for the recipe mini_voices. GPL-3.0, hence optional.
     "voices": ["espeakng-loader>=0.2.4,<0.3"],
-    "test": ["pytest>=8.0", "pytest-xdist>=3.5"],
+    # librosa is what features are compared with; ESPnet brings it, but need not for ever.
+    "test": ["pytest>=8.0", "pytest-xdist>=3.5", "librosa>=0.10.2"],
     "dev": [
         # Formatters and checkers change their mind between releases: one series each,
         # so that a new release cannot turn `make lint` red without a commit.
