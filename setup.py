@@ -56,7 +56,7 @@ EXTRAS_REQUIRE = {
     "pesq": ["pesq>=0.0.4,<0.1"],
     # espeak-ng as a wheel, for the recipe mini_voices. GPL-3.0, hence optional.
     "voices": ["espeakng-loader>=0.2.4,<0.3"],
-    # librosa is what features are compared with; ESPnet brings it, but need not for ever.
+    # librosa is what features are compared with; ESPnet brings it, but need not.
     "test": ["pytest>=8.0", "pytest-xdist>=3.5", "librosa>=0.10.2"],
     "dev": [
         # Formatters and checkers change their mind between releases: one series each,
