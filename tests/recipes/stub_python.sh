@@ -13,6 +13,20 @@ value() {
     echo "${found}"
 }
 
+# values <option>: prints all values of an option that takes several.
+values() {
+    local wanted=$1 inside=false word
+    for word in "${args[@]}"; do
+        if [ "${word}" = "${wanted}" ]; then
+            inside=true
+        elif [[ "${word}" == --* ]]; then
+            inside=false
+        elif "${inside}"; then
+            echo "${word}"
+        fi
+    done
+}
+
 # leave <file>...: writes a line into each file.
 leave() {
     local file
@@ -22,15 +36,16 @@ leave() {
     done
 }
 
+entry=
 if [ "$1 ${2:-}" = "-m espnet_probe.run" ]; then
-    echo "espnet_probe.run" >>"${CALLS}"
+    entry=" by espnet_probe.run"
     shift 2
 fi
 [ "$1" = -m ]
 module=$2
 shift 2
 args=("$@")
-echo "${module} ${args[*]}" >>"${CALLS}"
+echo "${module} ${args[*]}${entry}" >>"${CALLS}"
 if [ "${module}" = "${FAIL_ON:-}" ]; then
     echo "the reason why ${module} failed"
     exit 1
@@ -82,8 +97,8 @@ case "${module}" in
         ;;
     espnet_probe.bin.vocode)
         if [[ " ${args[*]} " == *" --merge "* ]]; then
-            for dir in "${args[@]}"; do
-                [ ! -f "${dir}/feats.scp" ] || leave "${dir}/wav.scp"
+            for dir in $(values --dirs); do
+                leave "${dir}/wav.scp"
             done
         fi
         ;;
@@ -91,7 +106,9 @@ case "${module}" in
         leave "$(value --output)"
         ;;
     espnet_probe.bin.score_verification)
-        leave "${output}"/verification.{json,csv} "${output}"/embeddings.npz
+        for dir in $(values --output_dir); do
+            leave "${dir}"/verification.{json,csv} "${dir}"/embeddings.npz
+        done
         ;;
     espnet_probe.bin.score_quality)
         leave "${output}"/quality.{json,csv}

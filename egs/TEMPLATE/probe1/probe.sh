@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR
 
 # What does each layer of a trained ASR model still hear? From its hidden states to
 # mels, sound, scores and a report. To be run in a recipe folder, of this project or of
@@ -382,6 +383,7 @@ if [ ${stage} -le 10 ] && [ ${stop_stage} -ge 10 ] && ! [[ " ${skip_stages} " =~
     for dset in ${test_sets}; do
         _dir="${inference_dir}/${dset}"
         need_done "${_dir}/.vocode.done" 9
+        _names="oracle $(layer_names)"
         _utt2spk=$(speaker_map "${data_feats}/${dset}")
 
         # 1. The trials: once per set, the same for all layers and controls
@@ -393,28 +395,37 @@ if [ ${stage} -le 10 ] && [ ${stop_stage} -ge 10 ] && ! [[ " ${skip_stages} " =~
             mark_done "${_marker}" "${_key}" "${_dir}/trials"
         fi
 
-        # 2. The scores: the originals first, for others are compared with them
-        for _names in natural "oracle $(layer_names | tr '\n' ' ')"; do
+        # 2. The originals, with which the others are compared
+        _opts="--trials ${_dir}/trials --utt2spk ${_utt2spk} --embedder ${embedder} --seed ${seed}"
+        _out="${_dir}/natural"
+        _marker="${_out}/.verification.done"
+        _key=$(work_key "verification ${embedder} ${seed}" "${_dir}"/.{trials,reconstruct}.done)
+        if todo "${_marker}" "${_key}" "${_out}/verification.json"; then
+            run_jobs "${decode_cmd}" 0 1 "${_dir}"/logdir/verification_natural.JOB.log \
+                ${python} -m espnet_probe.bin.score_verification ${_opts} \
+                    --wav_scp "${_out}/wav.scp" --output_dir "${_out}"
+            mark_done "${_marker}" "${_key}" "${_out}"/{verification.json,verification.csv,embeddings.npz}
+        fi
+
+        # 3. The oracle and the layers: a share of them per job, for a start costs seconds
+        _marker="${_dir}/.verification.done"
+        _key=$(work_key "verification ${_names}" "${_dir}"/.vocode.done "${_dir}"/natural/.verification.done)
+        if todo "${_marker}" "${_key}" "${_dir}/*/verification.json"; then
+            _nj=$(min "${inference_nj}" "$(echo "${_names}" | wc -w)")
             _tasks=$(new_tasks "${_dir}"/logdir/verification)
-            for _name in ${_names}; do
-                _out="${_dir}/${_name}"
-                _opts=
-                if [ "${_name}" != natural ]; then
-                    _opts="--ref_embeddings ${_dir}/natural/embeddings.npz"
-                fi
-                _marker="${_out}/.verification.done"
-                _key=$(work_key "verification ${embedder} ${seed}" "${_dir}/.trials.done" "$(sound_marker "${_dir}" "${_name}")")
-                if todo "${_marker}" "${_key}" "${_out}/verification.json"; then
-                    add_task "${_tasks}" "${_name}" "${_marker}" "${_key}" \
-                        "${_out}/verification.json" "${_out}/verification.csv" -- \
-                        ${python} -m espnet_probe.bin.score_verification \
-                            --wav_scp "${_out}/wav.scp" --trials "${_dir}/trials" \
-                            --utt2spk "${_utt2spk}" --embedder "${embedder}" --seed "${seed}" \
-                            --output_dir "${_out}" ${_opts}
-                fi
+            for n in $(seq "${_nj}"); do
+                _share=$(echo "${_names}" | tr ' ' '\n' | awk -v n="${n}" -v nj="${_nj}" 'NR % nj == n % nj')
+                # shellcheck disable=SC2046
+                add_task "${_tasks}" "${n}" "" "" -- \
+                    ${python} -m espnet_probe.bin.score_verification ${_opts} \
+                        --ref_embeddings "${_dir}/natural/embeddings.npz" \
+                        --wav_scp $(printf "${_dir}/%s/wav.scp " ${_share}) \
+                        --output_dir $(printf "${_dir}/%s " ${_share})
             done
-            run_tasks "${inference_cmd}" "${inference_ngpu}" "${inference_nj}" "${_tasks}" verification
-        done
+            run_tasks "${decode_cmd}" 0 "${_nj}" "${_tasks}" verification
+            # shellcheck disable=SC2046
+            mark_done "${_marker}" "${_key}" $(printf "${_dir}/%s/verification.json " ${_names})
+        fi
     done
     stage_end "${stage_times}" "${probe_exp}"
 fi
@@ -430,7 +441,7 @@ if [ ${stage} -le 11 ] && [ ${stop_stage} -ge 11 ] && ! [[ " ${skip_stages} " =~
         for _name in natural oracle $(layer_names); do
             _out="${_dir}/${_name}"
             _marker="${_out}/.quality.done"
-            _key=$(work_key "quality" "${_dir}/.reconstruct.done" "$(sound_marker "${_dir}" "${_name}")")
+            _key=$(work_key "quality" "${_dir}"/.{reconstruct,vocode}.done)
             if todo "${_marker}" "${_key}" "${_out}/quality.json"; then
                 add_task "${_tasks}" "${_name}" "${_marker}" "${_key}" \
                     "${_out}/quality.json" "${_out}/quality.csv" -- \
@@ -439,7 +450,6 @@ if [ ${stage} -le 11 ] && [ ${stop_stage} -ge 11 ] && ! [[ " ${skip_stages} " =~
                         --output_dir "${_out}"
             fi
         done
-        # This score runs on a CPU only.
         run_tasks "${decode_cmd}" 0 "${inference_nj}" "${_tasks}" quality
     done
     stage_end "${stage_times}" "${probe_exp}"
@@ -469,8 +479,10 @@ if [ ${stage} -le 14 ] && [ ${stop_stage} -ge 14 ] && ! [[ " ${skip_stages} " =~
             --asr_exp "${upstream_exp}" \
             --inference_tag "$(basename "${inference_dir}")" \
             --stage_times "${stage_times}" \
-            --output_dir "${probe_exp}/report"
+            --output_dir "${probe_exp}/report" | tee "${probe_exp}/report/table.txt"
         mark_done "${_marker}" "${_key}" "${probe_exp}"/RESULTS.md "${probe_exp}"/report/index.html
+    else
+        cat "${probe_exp}/report/table.txt"
     fi
     stage_end "${stage_times}" "${probe_exp}"
     log "The report is '${probe_exp}/report/index.html'"

@@ -164,15 +164,5 @@ fi
 
 # layer_names: prints the layers that were reconstructed, in network order.
 layer_names() {
-    grep -o '"name": *"[^"]*"' "${inference_dir}/layers.json" | cut -d '"' -f 4
-}
-
-# sound_marker <reconstruction of a set> <layer or control>: prints the marker that its
-# wav.scp is complete.
-sound_marker() {
-    if [ "$2" = natural ]; then
-        echo "$1/.reconstruct.done"
-    else
-        echo "$1/.vocode.done"
-    fi
+    grep -o '"name": *"[^"]*"' "${inference_dir}/layers.json" | cut -d '"' -f 4 | paste -s -d ' ' -
 }

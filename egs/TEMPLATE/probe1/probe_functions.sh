@@ -154,7 +154,8 @@ show_epochs() {
     if [ "${count}" -gt "${seen}" ]; then
         grep 'epoch results:' "${logfile}" | tail -n "+$((seen + 1))" \
             | sed -e 's/^.* \([0-9][0-9]*\)epoch results: /epoch \1: /' \
-                -e 's/\[train\].*\[valid\]/valid/' -e 's/, time=.*$//' | cut -c 1-300
+                -e 's/\[train\].*\[valid\]/valid/' -e 's/, time=.*$//' \
+                -e 's/[a-z_]*=nan, //g' | cut -c 1-300
         seen=${count}
         quiet=0
     fi
@@ -167,7 +168,7 @@ show_last_line() {
     # shellcheck disable=SC2012,SC2086
     newest=$(ls -t $1 2>/dev/null | head -n 1 || true)
     [ -n "${newest}" ] || return 0
-    line=$(tail -c 2000 "${newest}" | tr '\r' '\n' | grep -v '^#' | grep '[^[:space:]]' \
+    line=$(tail -c 2000 "${newest}" | tr '\r' '\n' | grep -v -e '^#' -e 'Flash Attention' | grep '[^[:space:]]' \
         | tail -n 1 | cut -c 1-160 || true)
     if [ -n "${line}" ] && [ "${line}" != "${shown}" ]; then
         echo "    ${newest##*/}: ${line}"
@@ -258,7 +259,7 @@ new_tasks() {
 }
 
 # add_task <folder> <name> <marker> <key> <output>... -- <command>...: writes a task
-# that runs the command and then its marker.
+# that runs the command and then writes its marker, if it has one.
 add_task() {
     local folder=$1 name=$2 marker=$3 key=$4 outputs=()
     shift 4
@@ -271,9 +272,11 @@ add_task() {
         echo "set -e -u -o pipefail"
         printf '. %q\n' "${BASH_SOURCE[0]}"
         printf '%q ' "$@"
-        printf '\nmark_done'
-        printf ' %q' "${marker}" "${key}" "${outputs[@]}"
         echo
+        if [ -n "${marker}" ]; then
+            printf '%q ' mark_done "${marker}" "${key}" "${outputs[@]}"
+            echo
+        fi
     } >"${folder}/task.${name}.sh"
 }
 

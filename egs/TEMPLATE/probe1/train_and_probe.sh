@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR
 
 # A recipe from its data to its report: probe.sh makes the data, ESPnet's asr.sh trains
 # and decodes the model, probe.sh probes it. Called by a recipe's run.sh.
@@ -46,6 +47,7 @@ token_type=bpe        # Tokenization type (char, word or bpe).
 nbpe=30               # The number of BPE vocabulary.
 lang=noinfo           # The language type of corpus.
 inference_asr_model=valid.loss.ave.pth # ASR model for decoding, and for probing.
+inference_config=     # Config for decoding.
 asr_inference_tag=    # Suffix to the result dir for decoding.
 asr_inference_args=   # Arguments for decoding.
 
@@ -100,7 +102,7 @@ done
 . ./path.sh
 . ./cmd.sh
 
-for _file in "${asr_config}" "${probe_config}"; do
+for _file in "${asr_config}" "${inference_config}" "${probe_config}"; do
     if [ -n "${_file}" ] && [ ! -f "${_file}" ]; then
         log "Error: there is no configuration ${_file}"
         exit 2
@@ -119,7 +121,11 @@ if [ -z "${asr_tag}" ]; then
 fi
 asr_exp=${asr_exp:-${expdir}/asr_${asr_tag}}
 asr_stats_dir=${asr_stats_dir:-${expdir}/asr_stats_${asr_tag}}
-asr_inference_tag=${asr_inference_tag:-decode_asr_model_${inference_asr_model%.*}}
+if [ -z "${asr_inference_tag}" ]; then
+    asr_inference_tag=$(basename "${inference_config:-decode}" .yaml)
+    asr_inference_tag+=$(echo "${asr_inference_args}" | sed -e 's/--/_/g' -e 's/[ |=]//g')
+    asr_inference_tag+=_asr_model_${inference_asr_model%.*}
+fi
 decode_dir=${asr_exp}/${asr_inference_tag}
 stage_times=${expdir}/stage_times.jsonl
 
@@ -127,16 +133,18 @@ stage_times=${expdir}/stage_times.jsonl
 # run_asr <first> <last> <marker> <key> <name> <log files> <output>...: a group of
 # asr.sh's stages, cut to the wanted ones. Only a whole group is marked as done.
 run_asr() {
-    local first last marker=$3 key=$4 name=$5 logs=$6 whole=true
+    local first last numbers marker=$3 key=$4 name=$5 logs=$6 whole=true
     first=$(($1 > asr_stage ? $1 : asr_stage))
     last=$(($2 < asr_stop_stage ? $2 : asr_stop_stage))
     [ "${first}" -le "${last}" ] || return 0
     if [ "${first}" -ne "$1" ] || [ "${last}" -ne "$2" ]; then
         whole=false
     fi
-    stage_begin "asr ${first}-${last}" "${name}"
-    if todo "${marker}" "${key}" "${name} (asr.sh ${first}-${last})"; then
-        log "asr.sh, stages ${first} to ${last}: ${name}"
+    numbers=${first}
+    [ "${first}" -eq "${last}" ] || numbers+=-${last}
+    stage_begin "asr ${numbers}" "${name}"
+    if todo "${marker}" "${key}" "${name} (asr.sh, ${numbers})"; then
+        log "asr.sh, stages ${numbers}: ${name}"
         [ -z "${logs}" ] || follow "${logs}"
         ./asr.sh --stage "${first}" --stop_stage "${last}" --python "${python} -m espnet_probe.run" \
             --use_lm false --token_type "${token_type}" --nbpe "${nbpe}" --lang "${lang}" \
@@ -145,7 +153,8 @@ run_asr() {
             --asr_config "${asr_config}" --asr_args "${asr_args}" \
             --asr_exp "${asr_exp}" --asr_stats_dir "${asr_stats_dir}" \
             --inference_asr_model "${inference_asr_model}" \
-            --inference_tag "${asr_inference_tag}" --inference_args "${asr_inference_args}" \
+            --inference_config "${inference_config}" --inference_tag "${asr_inference_tag}" \
+            --inference_args "${asr_inference_args}" \
             --train_set "${train_set}" --valid_set "${valid_set}" --test_sets "${test_sets}" \
             "${asr_opts[@]}"
         stop_following
@@ -185,7 +194,7 @@ train_upstream() {
     run_asr 11 11 "${asr_exp}/.train.done" "${train_key}" "train the ASR model" \
         "${asr_exp}/train.log" "${asr_exp}"/{config.yaml,"${inference_asr_model}"}
 
-    files=()
+    files=("${inference_config}")
     outputs=()
     for dset in ${test_sets}; do
         # asr.sh decodes a validation set before its filtering.

@@ -11,9 +11,10 @@ set -o pipefail
 
 train_set=train
 valid_set=dev
-test_sets=test
+test_sets="test"
 
 asr_config=conf/train_asr_blstm.yaml
+inference_config=conf/decode_asr.yaml
 probe_config=conf/train_probe.yaml
 
 ./train_and_probe.sh \
@@ -23,7 +24,7 @@ probe_config=conf/train_probe.yaml
     --test_sets "${test_sets}" \
     --asr_config "${asr_config}" \
     --token_type word \
-    --asr_inference_args "--ctc_weight 1.0 --beam_size 5" \
+    --inference_config "${inference_config}" \
     --probe_config "${probe_config}" \
     --ngpu 0 \
     --nj 2 \

@@ -16,6 +16,7 @@ valid_set=dev_clean
 test_sets="test_clean"
 
 asr_config=conf/train_asr_vgg_blstm.yaml
+inference_config=conf/decode_asr.yaml
 probe_config=conf/train_probe.yaml
 
 ./train_and_probe.sh \
@@ -28,7 +29,7 @@ probe_config=conf/train_probe.yaml
     --token_type bpe \
     --nbpe 5000 \
     --max_wav_duration 30 \
-    --asr_inference_args "--ctc_weight 1.0 --beam_size 10" \
+    --inference_config "${inference_config}" \
     --probe_config "${probe_config}" \
     --ngpu 1 \
     --nj 32 \
