@@ -213,7 +213,7 @@ def test_what_changed_is_done_again(recipe: Recipe) -> None:
     # Other weights.
     (recipe.exp / "valid.loss.ave.pth").write_text("other weights")
     recipe.probe("--stage", "5", "--stop_stage", "7")
-    assert recipe.modules == PROBING[:5]
+    assert recipe.modules == ["dump_hidden", "launch", "probe_train"]
 
 
 def test_killed_work_is_not_taken_for_done(recipe: Recipe) -> None:
@@ -266,6 +266,13 @@ def test_states_from_dumps(recipe: Recipe) -> None:
                 f"--{split}_data_path_and_name_and_type dump/hidden/asr_tiny/{name}/"
                 f"{layer}/hidden.scp,hidden_{layer},kaldi_ark " in train
             )
+    # Of what was dumped, only the layers that were asked for.
+    recipe.probe(
+        *("--stage", "7", "--stop_stage", "7", "--states", "dump"),
+        *("--layers", "cnn* blstm[2-9]"),
+    )
+    assert "hidden_blstm2," in recipe.calls[-1]
+    assert "hidden_blstm1," not in recipe.calls[-1]
 
 
 def test_layers_reach_python_as_they_were_given(recipe: Recipe) -> None:

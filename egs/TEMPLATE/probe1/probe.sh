@@ -79,9 +79,6 @@ vocoder_args=         # Arguments for vocoding.
 embedder=ge2e         # The speaker verification system.
 num_pairs=2000        # The number of trials per set, half of them target; fewer if the set is small.
 
-# Upload model related
-hf_repo=
-
 # [Task dependent] Set the datadir name created by local/data.sh
 train_set=            # Name of training set; by default the one the upstream was trained on.
 valid_set=            # Name of validation set; by default the upstream's.
@@ -217,7 +214,8 @@ if [ ${stage} -le 6 ] && [ ${stop_stage} -ge 6 ] && ! [[ " ${skip_stages} " =~ [
     log "Stage 6: Probe collect stats: train_set=${train_dir}, valid_set=${valid_dir}"
     stage_begin 6 "probe statistics"
     _marker="${probe_stats_dir}/.done"
-    _key=$(work_key "stats ${upstream_key}" "${train_dir}"/wav.scp "${valid_dir}"/wav.scp)
+    # The target follows from the upstream's front end, not from its weights.
+    _key=$(work_key "stats" "${upstream_exp}"/config.yaml "${train_dir}"/wav.scp "${valid_dir}"/wav.scp)
     if todo "${_marker}" "${_key}" "${probe_stats_dir}"; then
         # 1. Split the key files
         _logdir="${probe_stats_dir}/logdir"
@@ -270,6 +268,7 @@ if [ ${stage} -le 7 ] && [ ${stop_stage} -ge 7 ] && ! [[ " ${skip_stages} " =~ [
             _keys+=("${_dir}/.done")
             for _scp in "${_dir}"/*/hidden.scp; do
                 _layer=$(basename "$(dirname "${_scp}")")
+                is_chosen "${_layer}" || continue
                 _opts+="--${_split}_data_path_and_name_and_type ${_scp},hidden_${_layer},${hidden_type} "
             done
         done
@@ -495,7 +494,7 @@ fi
 
 
 if [ ${stage} -le 16 ] && [ ${stop_stage} -ge 16 ] && ! [[ " ${skip_stages} " =~ [[:space:]]16[[:space:]] ]]; then
-    not_there_yet 16 "upload to ${hf_repo:-huggingface}"
+    not_there_yet 16 "upload"
 fi
 
 log "Successfully finished. [elapsed=${SECONDS}s]"

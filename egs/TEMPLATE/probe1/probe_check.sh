@@ -113,6 +113,18 @@ if [ "${layers}" != "*" ]; then
     layer_opts=(--layers "$(printf '%q' "$(echo "${layers}" | tr -s ' ' ,)")")
 fi
 
+# is_chosen <layer>: whether one of the names and globs in --layers matches.
+is_chosen() {
+    local patterns pattern
+    # Read, not split by the shell, which would replace a glob by names of files.
+    read -r -a patterns <<<"${layers//,/ }"
+    for pattern in "${patterns[@]}"; do
+        # shellcheck disable=SC2053
+        [[ $1 != ${pattern} ]] || return 0
+    done
+    return 1
+}
+
 # The probes
 config_opts=()
 if in_range 6 7; then
