@@ -31,6 +31,9 @@ fi
 FSDD=${FSDD:-}
 if [ -z "${FSDD}" ]; then
     FSDD=downloads/free-spoken-digit-dataset
+elif [ ! -d "${FSDD}" ] && [ -d "${PROBE_ROOT}/${FSDD}" ]; then
+    # A relative path may also be meant from the root of the clone.
+    FSDD="${PROBE_ROOT}/${FSDD}"
 fi
 
 if [ "${stage}" -le 1 ] && [ "${stop_stage}" -ge 1 ]; then

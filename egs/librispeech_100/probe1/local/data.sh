@@ -34,6 +34,10 @@ required="train-clean-100 dev-clean test-clean"
 optional="dev-other test-other"
 
 corpus=${LIBRISPEECH:-downloads/LibriSpeech}
+if [ ! -d "${corpus}" ] && [ -d "${PROBE_ROOT}/${corpus}" ]; then
+    # A relative path may also be meant from the root of the clone.
+    corpus="${PROBE_ROOT}/${corpus}"
+fi
 if [ -d "${corpus}/LibriSpeech" ] || [ "$(basename "${corpus}")" != LibriSpeech ]; then
     corpus=${corpus}/LibriSpeech
 fi
