@@ -92,7 +92,7 @@ class Recipe:
         """Run probe.sh on the trained upstream."""
         common = ["--upstream_exp", "exp/asr_tiny", "--test_sets", "test"]
         common += ["--probe_config", "conf/train_probe.yaml", "--nj", "2"]
-        common += ["--inference_nj", "2", "--ngpu", "0"]
+        common += ["--inference_nj", "2", "--ngpu", "0", "--dump_sets", "test"]
         self.run("probe.sh", *common, *options, fail_on=fail_on, code=code)
 
     @property
@@ -153,7 +153,9 @@ def test_sets_are_those_of_the_upstream(recipe: Recipe) -> None:
         *("probe.sh", "--upstream_exp", "exp/asr_tiny", "--nj", "1", "--stage", "5"),
         *("--stop_stage", "6", "--probe_config", "conf/train_probe.yaml"),
     )
-    assert "--data_dir dump/raw/test" in recipe.call("dump_hidden")
+    # Nothing is dumped that nobody asked for.
+    assert "dump_hidden" not in recipe.modules
+    assert '--dump_sets "test" or --states dump' in recipe.output
     assert "dump/raw/train/wav.scp,speech,sound" in recipe.call("probe_train")
     assert "dump/raw/dev/wav.scp,speech,sound" in recipe.call("probe_train")
 
@@ -342,7 +344,7 @@ def chain(recipe: Recipe, *options: str, code: int = 0) -> None:
     """Run train_and_probe.sh as a recipe's run.sh does."""
     common = ["--train_set", "train", "--valid_set", "dev", "--test_sets", "test"]
     common += ["--token_type", "word", "--nj", "2", "--inference_nj", "2"]
-    common += ["--asr_exp", "exp/asr_tiny", "--ngpu", "0"]
+    common += ["--asr_exp", "exp/asr_tiny", "--ngpu", "0", "--dump_sets", "test"]
     recipe.run("train_and_probe.sh", *common, *options, code=code)
 
 

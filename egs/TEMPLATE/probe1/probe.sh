@@ -57,7 +57,7 @@ layers="*"            # Layers: names or globs, separated by space or comma.
 # Hidden states related
 states=live           # Where training takes states from: live (forward pass) or dump.
 dump_dtype=float32    # Type of dumped states: float32 or float16.
-dump_sets=            # Sets to dump besides those that training needs; by default test_sets.
+dump_sets=            # Sets to dump besides those that training needs, e.g. "test".
 
 # Probe model related
 probe_config=         # Config for probe training.
@@ -182,7 +182,7 @@ fi
 
 
 if [ ${stage} -le 5 ] && [ ${stop_stage} -ge 5 ] && ! [[ " ${skip_stages} " =~ [[:space:]]5[[:space:]] ]]; then
-    log "Stage 5: Dump hidden states: ${to_dump} -> ${hidden_dir}"
+    log "Stage 5: Dump hidden states: ${to_dump:-nothing, ask with --dump_sets \"${test_sets% }\" or --states dump} -> ${hidden_dir}"
     stage_begin 5 "dump hidden states"
     for dset in ${to_dump}; do
         _data="${data_feats}/${dset}"

@@ -95,7 +95,7 @@ if in_range 1 7; then
     [ -n "${valid_set}" ] || fail "--valid_set is required"
     [ "${train_set}" != "${valid_set}" ] || fail "train_set and valid_set must be different, both are ${train_set}"
 fi
-if in_range 1 5 || in_range 8 14; then
+if in_range 1 4 || in_range 8 14; then
     [ -n "${test_sets// /}" ] || fail "--test_sets is required"
 fi
 # A set may be named twice, as valid_set and as one of test_sets.
@@ -150,9 +150,9 @@ probe_stats_dir=${probe_stats_dir:-${expdir}/probe_stats_${upstream_tag}}
 probe_exp=${probe_exp:-${expdir}/probe_${upstream_tag}_${probe_tag}}
 inference_dir=${probe_exp}/reconstruct_${inference_tag:-${vocoder_preset}}
 
-to_dump=${dump_sets:-${test_sets}}
+to_dump=${dump_sets}
 if [ "${states}" = dump ]; then
-    to_dump="${train_set} ${valid_set} ${to_dump}"
+    to_dump="${train_set} ${valid_set} ${dump_sets}"
 fi
 # Whoever starts after the data preparation hears at once that a set is missing.
 if [ "${stage}" -ge 5 ]; then
