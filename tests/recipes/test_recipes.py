@@ -1,0 +1,141 @@
+"""Every recipe is in recipes.csv, its options fit the scripts, and it runs.
+
+The whole run of a recipe takes minutes. It is left out unless the variable
+PROBE_RECIPES names recipes, or is "all"::
+
+    PROBE_RECIPES=mini_voices python -m pytest tests/recipes/test_recipes.py
+"""
+
+import csv
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict, Iterator, List
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+EGS = ROOT / "egs"
+ESPNET = ROOT / "tools" / "espnet" / "egs2" / "TEMPLATE" / "asr1"
+LINKS = ("asr.sh", "cmd.sh", "utils", "scripts", "pyscripts", "steps")
+Row = Dict[str, str]
+
+needs_espnet = pytest.mark.skipif(
+    not ESPNET.is_dir(), reason="no ESPnet recipe tree: run 'make setup'"
+)
+
+
+def rows() -> List[Row]:
+    """The table of recipes."""
+    with (HERE / "recipes.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def names(row: Row) -> str:
+    """What a test of a row is called."""
+    return row["recipe"]
+
+
+def copy_recipe(name: str, folder: Path) -> Path:
+    """Copy what a recipe has of its own, and link the rest as setup.sh does."""
+    source = EGS / name / "probe1"
+    recipe = folder / "egs" / name / "probe1"
+    recipe.mkdir(parents=True)
+    for part in ("conf", "local"):
+        shutil.copytree(source / part, recipe / part)
+    shutil.copy(source / "run.sh", recipe)
+    for link in LINKS:
+        (recipe / link).symlink_to(ESPNET / link)
+    for link in ("probe.sh", "train_and_probe.sh", "path.sh"):
+        (recipe / link).symlink_to(EGS / "TEMPLATE" / "probe1" / link)
+    return recipe
+
+
+def run(recipe: Path, row: Row, shared_data: str, *options: str, **more: str) -> str:
+    """Run a recipe with the options of its row; return what it prints."""
+    variables = shlex.split(row["variables"].format(shared_data=shared_data))
+    done = subprocess.run(
+        ["./run.sh", *shlex.split(row["flags"]), *options],
+        cwd=recipe,
+        env={**os.environ, **dict(v.split("=", 1) for v in variables), **more},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_every_recipe_is_in_the_table() -> None:
+    there = {path.parts[-3] for path in EGS.glob("*/probe1/run.sh")}
+    assert there == {row["recipe"] for row in rows()}
+
+
+def configs(recipe: Path) -> Iterator[Path]:
+    """The configurations that run.sh names."""
+    for line in (recipe / "run.sh").read_text(encoding="utf-8").splitlines():
+        for word in line.replace("=", " ").split():
+            if word.startswith("conf/"):
+                yield recipe / word
+
+
+@pytest.mark.parametrize("row", rows(), ids=names)
+def test_run_sh_names_configurations_that_exist(row: Row) -> None:
+    recipe = EGS / row["recipe"] / "probe1"
+    named = [*configs(recipe)]
+    named += [recipe / w for w in row["flags"].split() if w.startswith("conf/")]
+    assert len(named) >= 3
+    for path in named:
+        assert path.is_file(), path
+
+
+@needs_espnet
+@pytest.mark.parametrize("row", rows(), ids=names)
+def test_options_fit_the_scripts(row: Row, tmp_path: Path) -> None:
+    """Run the recipe from stage 6 on, with Python stood in for."""
+    recipe = copy_recipe(row["recipe"], tmp_path)
+    (recipe / "path.sh").unlink()
+    (recipe / "path.sh").write_text("export PATH=$PWD/utils:$PATH LC_ALL=C\n")
+    for name in row["sets"].split():
+        data = recipe / "dump" / "raw" / name
+        data.mkdir(parents=True)
+        for table in ("wav.scp", "utt2spk", "utt2num_samples"):
+            (data / table).write_text("a-1 1\nb-1 1\n")
+    asr = recipe / "exp" / row["asr_exp"]
+    asr.mkdir(parents=True)
+    (asr / "config.yaml").write_text("encoder: rnn\n")
+    (asr / "valid.loss.ave.pth").write_text("weights")
+    calls = recipe / "calls.log"
+    stub = str(HERE / "stub_python.sh")
+    run(recipe, row, "", "--python", stub, "--stage", "6", CALLS=str(calls))
+    # The stub's upstream has two layers, whatever the recipe's has.
+    for path in row["leaves"].split():
+        if "{probe}" in path and "l1.json" not in path:
+            path = path.format(asr=asr, probe="exp/probe_*").replace("blstm5", "blstm2")
+            assert list(recipe.glob(path)), path
+    assert f"--upstream_exp exp/{row['asr_exp']} " in calls.read_text()
+
+
+@needs_espnet
+@pytest.mark.parametrize("row", rows(), ids=names)
+def test_recipe_runs(row: Row, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    chosen = os.environ.get("PROBE_RECIPES", "").split()
+    if row["recipe"] not in chosen and "all" not in chosen:
+        pytest.skip("minutes long: asked for by PROBE_RECIPES")
+    shared_data = ""
+    if "{shared_data}" in row["variables"]:
+        shared_data = str(request.getfixturevalue("shared_data"))
+    recipe = copy_recipe(row["recipe"], tmp_path)
+    print(run(recipe, row, shared_data), file=sys.stderr)
+    for path in row["leaves"].split():
+        path = path.format(asr=f"exp/{row['asr_exp']}", probe="exp/probe_*")
+        assert list(recipe.glob(path)), path
+    times = recipe / "exp" / "stage_times.jsonl"
+    before = times.read_text()
+    run(recipe, row, shared_data)
+    assert times.read_text() == before, "a second run has done something again"
