@@ -10,13 +10,14 @@ in_samples() {
 }
 
 # is_formatted <source> <set>: whether a set is complete and not older than its source.
-# format_wav_scp.sh removes wav.scp first and writes utt2num_samples last.
+# format_wav_scp.sh removes wav.scp first and writes utt2num_samples last; asr.sh drops
+# utterances without words from wav.scp only.
 is_formatted() {
     local source=$1 dir=$2 file
     for file in wav.scp utt2spk utt2num_samples feats_type; do
         [ -s "${dir}/${file}" ] || return 1
     done
-    [ "$(<"${dir}/wav.scp" wc -l)" -eq "$(<"${dir}/utt2num_samples" wc -l)" ] || return 1
+    [ "$(<"${dir}/wav.scp" wc -l)" -le "$(<"${dir}/utt2num_samples" wc -l)" ] || return 1
     ! [ "${source}/wav.scp" -nt "${dir}/utt2num_samples" ]
 }
 
