@@ -81,7 +81,10 @@ class Upstream:
                 stride=tap.stride,
                 frame_shift=tap.stride * self.target.frame_shift,
                 tap=tap.where,
-                batch_independent=self.family.batch_independent,
+                # ESPnet's default front end mirrors the waveform at the end of the
+                # batch, not at the end of each item.
+                batch_independent=self.family.batch_independent
+                and isinstance(frontend, DeltaLogMel),
             )
             for tap in self.family.taps()
         ]
@@ -114,8 +117,7 @@ class Upstream:
         register()
         folder = Path(exp_dir)
         weights_file = find_model_file(folder, model_file)
-        with (folder / "config.yaml").open(encoding="utf-8") as file:
-            config = yaml.safe_load(file)
+        config = read_config(folder / "config.yaml")
         locate_stats(config, folder)
         model = ASRTask.build_model(argparse.Namespace(**config))
         load_weights(model, weights_file)
@@ -226,6 +228,27 @@ def find_model_file(folder: Path, name: Optional[str] = None) -> Path:
         f"no weights in {folder}: looked for {', '.join(candidates)}; there are "
         f"{', '.join(present) or 'no .pth files'}; choose one with --upstream_model"
     )
+
+
+def read_config(path: Path) -> Dict[str, Any]:
+    """Read the configuration of a training.
+
+    Args:
+        path: The ``config.yaml`` that ESPnet's training left.
+
+    Raises:
+        ProbeError: If it is no YAML, or not of an ASR training.
+    """
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ProbeError(f"cannot read {path}: {error}") from error
+    if not isinstance(config, dict) or not {"encoder", "token_list"} <= config.keys():
+        raise ProbeError(
+            f"{path} is not of an ASR training: expected a mapping with encoder and "
+            "token_list, as ESPnet's asr_train leaves it"
+        )
+    return config
 
 
 def locate_stats(config: Dict[str, Any], folder: Path) -> None:

@@ -142,6 +142,20 @@ def test_rule_3_states_do_not_depend_on_the_batch(upstream):
         assert max(differences) > 1e-4
 
 
+def test_rule_3_espnets_default_front_end_depends_on_the_batch():
+    config = asr_config("blstm")
+    config.update(frontend="default", frontend_conf={"fs": "16k"})
+    upstream = Upstream(build(config), config, origin="test")
+    assert not any(layer.batch_independent for layer in upstream.layers)
+    # Which is so: it mirrors the waveform at the end of the batch.
+    samples = [9000, 6000]
+    batch = noise_batch(samples)
+    together = upstream.hidden_states(batch, torch.tensor(samples), ["blstm1"])
+    alone = upstream.hidden_states(batch[1:, :6000], torch.tensor([6000]), ["blstm1"])
+    difference = together["blstm1"].item(1) - alone["blstm1"].item(0)
+    assert difference.abs().max() > 1e-3
+
+
 def test_rule_3_equal_lengths_are_independent_for_all(upstream):
     batch = noise_batch([8000, 8000, 8000])
     names = names_of(upstream)
@@ -292,3 +306,11 @@ def test_rule_6_missing_and_unexpected_weights_are_listed(tmp_path):
     assert "missing ['encoder.enc.0.bt0.weight']" in message
     assert "unexpected ['encoder.enc.0.bt9.weight']" in message
     assert "encoder.enc.0.bt1.bias (3,) for (16,)" in message
+
+
+@pytest.mark.parametrize("content", ["encoder: [rnn", "- rnn", "probe: highway"])
+def test_a_folder_of_another_kind_is_refused(tmp_path, content):
+    (tmp_path / "config.yaml").write_text(content)
+    (tmp_path / "valid.loss.ave.pth").touch()
+    with pytest.raises(ProbeError, match="config.yaml"):
+        Upstream.from_exp(tmp_path)
