@@ -112,7 +112,8 @@ class ESPnetProbeModel(AbsESPnetModel):
             weight: Number of valid frames, so that epoch means are pooled.
         """
         speech_lengths = speech_lengths.to(speech.device)
-        with torch.no_grad():
+        # In full precision also under --use_amp: half of it changes a log-mel by 0.02.
+        with torch.no_grad(), torch.autocast(speech.device.type, enabled=False):
             target, frames = self.log_mel(speech, speech_lengths)
         states = self._states(speech, speech_lengths, batch)
         losses = {}

@@ -238,3 +238,22 @@ def test_the_upstream_stays_frozen_and_in_eval_mode(recipe):
     assert all(value.grad is not None for value in model.probes.parameters())
     for key, value in upstream.model.state_dict().items():
         assert torch.equal(value, before[key])
+
+
+def test_the_target_has_full_precision_under_autocast(recipe):
+    from espnet_probe.probes.espnet_model import ESPnetProbeModel, ProbedLayer
+    from espnet_probe.probes.linear import LinearProbe
+
+    upstream = Upstream.from_exp(recipe / "asr")
+    layers = [ProbedLayer("blstm1", 16, 1)]
+    model = ESPnetProbeModel(
+        layers, upstream.target, upstream.hash, upstream, LinearProbe, {}
+    )
+    made = []
+    model.log_mel.register_forward_hook(lambda *call: made.append(call[2][0]))
+    speech, lengths = 0.1 * torch.randn(1, 4000), torch.tensor([4000])
+    model(speech, lengths)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        model(speech, lengths)
+    assert made[0].dtype == made[1].dtype == torch.float32
+    assert torch.equal(made[0], made[1])
