@@ -204,6 +204,7 @@ def open_writers(
             upstream_hash=upstream.hash,
             upstream_origin=upstream.origin,
             layer=layer.name,
+            position=upstream.layers.index(layer),
             tap=layer.tap,
             width=layer.width,
             stride=layer.stride,

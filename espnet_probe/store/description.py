@@ -42,6 +42,7 @@ class DumpDescription:
         upstream_hash: The hash of the probed model's weights and configuration.
         upstream_origin: Where the model was loaded from, for people to read.
         layer: The layer's canonical name.
+        position: Its place in the network: 0 for the first of the model's layers.
         tap: The module, or the place in it, that the states are taken from.
         width: Features per state.
         stride: Input frames per state.
@@ -63,6 +64,7 @@ class DumpDescription:
     upstream_hash: str
     upstream_origin: str
     layer: str
+    position: int
     tap: str
     width: int
     stride: int

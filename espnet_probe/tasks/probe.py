@@ -14,6 +14,7 @@ from espnet_probe.errors import ProbeError
 from espnet_probe.probes.choices import probe_choices
 from espnet_probe.probes.espnet_model import ESPnetProbeModel
 from espnet_probe.registration import register_lazily
+from espnet_probe.tasks.data import check_data
 from espnet_probe.tasks.probe_trainer import ProbeTrainer
 from espnet_probe.tasks.sources import dump_source, live_source
 
@@ -129,9 +130,11 @@ class ProbeTask(AbsTask):
                 epoch per layer if it is empty.
 
         Raises:
-            ProbeError: If the upstream, the dumps or the statistics do not do.
+            ProbeError: If the upstream, the dumps, the data or the statistics do
+                not do.
         """
         source = live_source(args) if args.states == "live" else dump_source(args)
+        check_data(args, source.target.fs)
         names = [layer.name for layer in source.layers]
         if not args.best_model_criterion:
             args.best_model_criterion = [

@@ -3,14 +3,13 @@
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
-
-import yaml
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.features.log_mel import LogMelConfig
 from espnet_probe.layers.selection import select_names
 from espnet_probe.probes.espnet_model import ProbedLayer
+from espnet_probe.store import DumpDescription
 from espnet_probe.upstream import Upstream
 
 #: Prefix of the data names under which dumped states arrive.
@@ -75,92 +74,86 @@ def dumped_layers(data: Sequence[Tuple[str, str, str]]) -> Dict[str, Path]:
     }
 
 
-def read_description(folder: Path) -> Dict[str, Any]:
-    """Read the ``dump.yaml`` of a dump folder.
+def read_dump(layer: str, folder: Path) -> DumpDescription:
+    """Read what the dump of a layer says of itself.
 
     Args:
-        folder: Folder of one layer's dump.
+        layer: The layer that the data call it.
+        folder: Its folder.
 
     Raises:
-        ProbeError: If the file is missing or lacks an entry.
+        ProbeError: If it cannot be read, or is the dump of another layer.
     """
-    path = folder / "dump.yaml"
-    try:
-        description = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
+    description = DumpDescription.read(folder)
+    if description.layer != layer:
         raise ProbeError(
-            f"no description of the dump: {path} cannot be read ({error.strerror}); "
-            "make the dump with espnet_probe.bin.dump_hidden"
-        ) from error
-    needed = ["layer", "width", "stride", "frame_shift", "upstream_hash", "target"]
-    missing = [key for key in needed if key not in (description or {})]
-    if missing:
-        raise ProbeError(f"{path} lacks {' '.join(missing)}: make the dump again")
-    return dict(description)
+            f"the data call {folder} {HIDDEN}{layer}, but it holds the states of "
+            f"{description.layer}"
+        )
+    return description
 
 
 def dump_source(args: argparse.Namespace) -> StateSource:
     """Read what the dumps say of their upstream; no model is loaded.
 
     Args:
-        args: Uses ``train_data_path_and_name_and_type``, ``layers``.
+        args: Uses the data of training and validation, and ``layers``.
 
     Raises:
         ProbeError: If there are no dumps, a layer is not among them, or they come
             from different upstreams.
     """
-    folders = dumped_layers(args.train_data_path_and_name_and_type)
-    if not folders:
+    train = dumped_layers(args.train_data_path_and_name_and_type)
+    valid = dumped_layers(args.valid_data_path_and_name_and_type)
+    if not train:
         raise ProbeError(
             "--states dump needs the dumps as training data: give "
             "DIR/<layer>/hidden.scp,hidden_<layer>,kaldi_ark for every layer"
         )
-    for folder in dumped_layers(args.valid_data_path_and_name_and_type).values():
-        folders.setdefault(folder.name, folder)
-    descriptions: List[Dict[str, Any]] = [
-        read_description(folders[name]) for name in folders
-    ]
-    check_same(descriptions, "upstream_hash")
-    check_same(descriptions, "target")
-    # The order in which the data were named is the order of the network.
-    names = select_names(args.layers, list(folders))
-    chosen = [entry for entry in descriptions if entry["layer"] in names]
+    if train.keys() != valid.keys():
+        raise ProbeError(
+            f"training data have dumps of {' '.join(sorted(train))}, validation data "
+            f"of {' '.join(sorted(valid)) or 'no layer'}: give both of every layer"
+        )
+    dumps = [read_dump(layer, folder) for layer, folder in train.items()]
+    check_same(dumps + [read_dump(layer, folder) for layer, folder in valid.items()])
+    dumps.sort(key=lambda dump: dump.position)
+    names = select_names(args.layers, [dump.layer for dump in dumps])
+    chosen = [dump for dump in dumps if dump.layer in names]
     return StateSource(
-        layers=[
-            ProbedLayer(entry["layer"], int(entry["width"]), int(entry["stride"]))
-            for entry in chosen
-        ],
-        target=LogMelConfig.from_dict(chosen[0]["target"]),
-        upstream_hash=str(chosen[0]["upstream_hash"]),
+        layers=[ProbedLayer(dump.layer, dump.width, dump.stride) for dump in chosen],
+        target=LogMelConfig.from_dict(chosen[0].target),
+        upstream_hash=chosen[0].upstream_hash,
         upstream=None,
         descriptions=[
             {
-                "name": entry["layer"],
-                "width": entry["width"],
-                "stride": entry["stride"],
-                "frame_shift": entry["frame_shift"],
-                "tap": entry.get("tap", ""),
-                "batch_independent": entry.get("batch_independent", True),
+                "name": dump.layer,
+                "width": dump.width,
+                "stride": dump.stride,
+                "frame_shift": dump.frame_shift,
+                "tap": dump.tap,
+                "batch_independent": dump.batch_independent,
             }
-            for entry in chosen
+            for dump in chosen
         ],
     )
 
 
-def check_same(descriptions: Sequence[Dict[str, Any]], key: str) -> None:
-    """Refuse dumps that differ in something that all must share.
+def check_same(dumps: Sequence[DumpDescription]) -> None:
+    """Refuse dumps that do not come from one upstream.
 
     Args:
-        descriptions: Contents of their ``dump.yaml``.
-        key: The entry to compare.
+        dumps: What they say of themselves.
 
     Raises:
         ProbeError: Naming two layers that differ.
     """
-    first = descriptions[0]
-    for other in descriptions[1:]:
-        if other[key] != first[key]:
-            raise ProbeError(
-                f"the dumps of {first['layer']} and {other['layer']} have different "
-                f"{key}: {first[key]} and {other[key]}; dump both from one model"
-            )
+    first = dumps[0]
+    for other in dumps[1:]:
+        for key in ("upstream_hash", "target"):
+            ours, theirs = getattr(first, key), getattr(other, key)
+            if ours != theirs:
+                raise ProbeError(
+                    f"the dumps of {first.layer} and {other.layer} have different "
+                    f"{key}: {ours} and {theirs}; dump both from one model"
+                )

@@ -26,6 +26,7 @@ def describe() -> Describe:
             upstream_hash="0123456789abcdef" * 4,
             upstream_origin="exp/asr_a/valid.loss.best.pth",
             layer="blstm2",
+            position=1,
             tap="encoder.enc.0.bt1, tanh",
             width=WIDTH,
             stride=2,

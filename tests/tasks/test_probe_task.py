@@ -257,3 +257,77 @@ def test_the_target_has_full_precision_under_autocast(recipe):
         model(speech, lengths)
     assert made[0].dtype == made[1].dtype == torch.float32
     assert torch.equal(made[0], made[1])
+
+
+def test_dumped_layers_are_in_network_order_however_they_are_named(tmp_path):
+    from argparse import Namespace
+
+    from espnet_probe.bin.dump_hidden import main
+    from espnet_probe.tasks.sources import dump_source
+
+    write_exp(tmp_path / "vgg", asr_config("vgg_blstm", n_mels=20))
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.ones(4000), 16000)
+    (tmp_path / "wav.scp").write_text(f"a {tmp_path / 'a.wav'}\n")
+    output = tmp_path / "dump"
+    command = ["--upstream_exp", str(tmp_path / "vgg"), "--data_dir", str(tmp_path)]
+    # In two runs, as someone who adds a layer later does.
+    for layers in ["blstm5 cnn4", "cnn1"]:
+        main([*command, "--output_dir", str(output), "--layers", layers])
+    data = [
+        (str(output / name / "hidden.scp"), f"hidden_{name}", "kaldi_ark")
+        for name in ["blstm5", "cnn1", "cnn4"]
+    ]
+    args = Namespace(
+        train_data_path_and_name_and_type=data,
+        valid_data_path_and_name_and_type=data,
+        layers="*",
+    )
+    source = dump_source(args)
+    assert [layer.name for layer in source.layers] == ["cnn1", "cnn4", "blstm5"]
+    assert [entry["name"] for entry in source.descriptions] == [
+        "cnn1",
+        "cnn4",
+        "blstm5",
+    ]
+    args.valid_data_path_and_name_and_type = data[:2]
+    with pytest.raises(ProbeError, match="give both of every layer"):
+        dump_source(args)
+    swapped = [(data[0][0], data[1][1], "kaldi_ark")]
+    args.train_data_path_and_name_and_type = swapped
+    args.valid_data_path_and_name_and_type = swapped
+    with pytest.raises(ProbeError, match="hidden_cnn1, but .* states of blstm5"):
+        dump_source(args)
+
+
+def test_validation_states_of_another_upstream_are_refused(recipe, tmp_path):
+    from espnet_probe.bin.dump_hidden import main
+
+    dump = dump_states(recipe, tmp_path / "dump")
+    other = write_exp(tmp_path / "other", asr_config("blstm", n_mels=20), seed=9)
+    command = ["--upstream_exp", str(other), "--data_dir", str(recipe / "data")]
+    main([*command, "--output_dir", str(tmp_path / "valid"), "--layers", "blstm1"])
+    option = "--valid_data_path_and_name_and_type"
+    scp = tmp_path / "valid" / "blstm1" / "hidden.scp"
+    # The last dump of a name counts.
+    options = [option, f"{scp},hidden_blstm1,kaldi_ark"]
+    with pytest.raises(ProbeError, match="different upstream_hash"):
+        train(recipe, tmp_path / "probe", "blstm1", *options, dump=dump)
+
+
+@pytest.mark.parametrize(
+    "part, content, message",
+    [
+        ("valid", None, "valid data: there is no file"),
+        ("train", "", "train data: .* is empty"),
+        ("train", "utt0 {folder}/8k.wav\n", "8000 Hz, the upstream needs 16000 Hz"),
+        ("valid", "utt0 {folder}/none.wav\n", "cannot read"),
+    ],
+)
+def test_data_are_checked_before_training(recipe, tmp_path, part, content, message):
+    soundfile.write(tmp_path / "8k.wav", np.zeros(4000), 8000)
+    scp = tmp_path / "wav.scp"
+    if content is not None:
+        scp.write_text(content.format(folder=tmp_path))
+    options = [f"--{part}_data_path_and_name_and_type", f"{scp},speech,sound"]
+    with pytest.raises(ProbeError, match=message):
+        train(recipe, tmp_path / "probe", "blstm1", *options)
