@@ -39,13 +39,15 @@ option_names() {
 # output has gone.
 
 # work_key <text> [<file>...]: prints the checksum of the text and of what the files
-# hold. A file that does not exist counts as such.
+# hold. A file that does not exist counts as such; folders, such as Python's caches,
+# do not count.
 work_key() {
     local text=$1 file
     shift
     {
         printf '%s\n' "${text}"
         for file in "$@"; do
+            [ ! -d "${file}" ] || continue
             printf '%s ' "${file}"
             if [ -f "${file}" ]; then
                 sha256sum <"${file}"
