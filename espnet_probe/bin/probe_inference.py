@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Dict, List, Optional, Sequence
+from typing import IO, TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence
 
 from espnet_probe.bin.cli import run
 from espnet_probe.errors import ProbeError
@@ -129,16 +129,46 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     waveforms = Waveforms(Path(args.data_dir), probes.target.fs)
     if not args.merge:
         keys = chosen_keys(waveforms, Path(args.key_file) if args.key_file else None)
-        marker = output / f"job.{args.job or 1}.json"
-        content = {"fingerprint": fingerprint, "keys": keys}
-        if marker.is_file() and json.loads(marker.read_text("utf-8")) == content:
-            logging.info("job %d is done: %s", args.job or 1, marker)
+        job = args.job or 1
+        marker = output / f"job.{job}.json"
+        samples = waveforms.check(keys)
+        content = {"fingerprint": fingerprint, "samples": samples}
+        files = part_files(output, layers, job)
+        if read_marker(marker) == content and all(path.is_file() for path in files):
+            logging.info("job %d is done: %s", job, marker)
         else:
-            reconstruct(args, probes, layers, waveforms, keys)
+            # First of all: half of the new parts must not pass for the old ones.
+            marker.unlink(missing_ok=True)
+            reconstruct(args, probes, layers, waveforms, samples)
             with marker_written(marker) as part:
                 part.write_text(json.dumps(content), encoding="utf-8")
     if args.merge or args.job is None:
         merge(output, probes, layers, fingerprint, waveforms, Path(args.data_dir))
+
+
+def part_files(output: Path, layers: Sequence[str], job: int) -> List[Path]:
+    """Return the files that a job leaves.
+
+    Args:
+        output: Folder of the set.
+        layers: The layers.
+        job: Number of the job.
+    """
+    names = [f"{name}/feats.{job}" for name in [*layers, ORACLE]]
+    files = [output / f"{name}.{kind}" for name in names for kind in ("ark", "scp")]
+    return files + [output / name / f"l1.{job}.csv" for name in layers]
+
+
+def read_marker(path: Path) -> Dict[str, Any]:
+    """Read what a job that is done says of itself; empty if there is no such file.
+
+    Args:
+        path: The file.
+    """
+    if not path.is_file():
+        return {}
+    content: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 def marker_written(path: Path) -> Any:
@@ -153,7 +183,7 @@ def reconstruct(
     probes: "ProbeExp",
     layers: Sequence[str],
     waveforms: "Waveforms",
-    keys: Sequence[str],
+    samples: Mapping[str, int],
 ) -> None:
     """Reconstruct the utterances of one job.
 
@@ -162,7 +192,7 @@ def reconstruct(
         probes: The trained probes.
         layers: The layers to reconstruct from.
         waveforms: The data.
-        keys: The job's utterances.
+        samples: The job's utterances and their lengths.
 
     Raises:
         ProbeError: If an utterance does not do; this is checked before the start.
@@ -170,14 +200,13 @@ def reconstruct(
     import torch
     from tqdm import tqdm
 
-    samples = waveforms.check(keys)
     model = probes.load(layers, args.upstream_exp, "cuda" if args.ngpu else "cpu")
     assert model.upstream is not None
-    for key in keys:
-        model.upstream.check_length(samples[key], f"utterance {key}")
+    for key, number in samples.items():
+        model.upstream.check_length(number, f"utterance {key}")
     output, job = Path(args.output_dir), args.job or 1
     parts = {name: Part(output / name, job) for name in [*layers, ORACLE]}
-    for key in tqdm(keys, desc="reconstruct", unit="utt", mininterval=2):
+    for key in tqdm(samples, desc="reconstruct", unit="utt", mininterval=2):
         add_utterance(model, torch.from_numpy(waveforms[key]), key, parts)
     for part in parts.values():
         part.close()
@@ -238,11 +267,16 @@ def merge(
     from espnet_probe.bin.score_files import written_whole
 
     jobs = []
+    samples = waveforms.check(waveforms.keys())
     for marker in sorted(output.glob("job.*.json")):
-        if json.loads(marker.read_text("utf-8"))["fingerprint"] == fingerprint:
-            jobs.append(int(marker.name.split(".")[1]))
-        else:
+        content = read_marker(marker)
+        found = content.get("samples", {})
+        # Of other probes, or of audio that has changed since: of a run with more jobs.
+        stale = content["fingerprint"] != fingerprint or not found
+        if stale or any(samples.get(key, n) != n for key, n in found.items()):
             marker.unlink()
+        else:
+            jobs.append(int(marker.name.split(".")[1]))
     for name in [*layers, ORACLE]:
         merge_layer(output / name, jobs, waveforms.keys())
     natural = output / NATURAL
