@@ -16,6 +16,7 @@ from espnet_probe.probes.espnet_model import ESPnetProbeModel
 from espnet_probe.registration import register_lazily
 from espnet_probe.tasks.data import check_data
 from espnet_probe.tasks.probe_trainer import ProbeTrainer
+from espnet_probe.tasks.resume import check_resumable
 from espnet_probe.tasks.sources import dump_source, live_source
 
 # Here and not in the command, so that spawned children have the scheduler too.
@@ -131,7 +132,7 @@ class ProbeTask(AbsTask):
 
         Raises:
             ProbeError: If the upstream, the dumps, the data or the statistics do
-                not do.
+                not do, or a training to be resumed had other settings.
         """
         source = live_source(args) if args.states == "live" else dump_source(args)
         check_data(args, source.target.fs)
@@ -143,6 +144,7 @@ class ProbeTask(AbsTask):
         args.upstream_hash = source.upstream_hash
         args.layer_descriptions = list(source.descriptions)
         args.target = source.target.to_dict()
+        check_resumable(args)
         probe_class = probe_choices.get_class(args.probe)
         model = ESPnetProbeModel(
             layers=source.layers,

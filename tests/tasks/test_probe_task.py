@@ -1,5 +1,7 @@
 """Training probes: together = alone, live = dump, and what is kept."""
 
+import re
+
 import numpy as np
 import pytest
 import soundfile
@@ -331,3 +333,21 @@ def test_data_are_checked_before_training(recipe, tmp_path, part, content, messa
     options = [f"--{part}_data_path_and_name_and_type", f"{scp},speech,sound"]
     with pytest.raises(ProbeError, match=message):
         train(recipe, tmp_path / "probe", "blstm1", *options)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--optim_conf", "lr=0.1"], "optim_conf was {'lr': 0.002}, is {'lr': 0.1}"),
+        (["--probe", "linear"], "probe was highway, is linear"),
+        (["--layers", "blstm1 blstm2"], "layer_descriptions"),
+        (["--seed", "4"], "seed was 3, is 4"),
+    ],
+)
+def test_going_on_with_other_settings_is_refused(recipe, tmp_path, options, message):
+    train(recipe, tmp_path / "probe", "blstm1", epochs=1)
+    before = (tmp_path / "probe/config.yaml").read_bytes()
+    with pytest.raises(ProbeError, match=re.escape(message)):
+        train(recipe, tmp_path / "probe", "blstm1", "--resume", "true", *options)
+    # The configuration is still that of the probes.
+    assert (tmp_path / "probe/config.yaml").read_bytes() == before
