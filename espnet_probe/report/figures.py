@@ -10,9 +10,18 @@ from matplotlib.figure import Figure
 
 from espnet_probe.report.files import replacing, slug
 from espnet_probe.report.results import Row, SetResults
-from espnet_probe.report.values import EER, ESTOI, L1, PESQ, STOI, Metric, printable
+from espnet_probe.report.values import (
+    COSINE,
+    EER,
+    ESTOI,
+    L1,
+    PESQ,
+    STOI,
+    Metric,
+    printable,
+)
 
-METRICS = (EER, STOI, ESTOI, PESQ, L1)
+METRICS = (EER, COSINE, STOI, ESTOI, PESQ, L1)
 
 
 @dataclass(frozen=True)

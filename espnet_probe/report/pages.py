@@ -20,8 +20,8 @@ from espnet_probe.report.results import Results, Row, SetResults
 from espnet_probe.report.tables import missing_scores, size_texts
 from espnet_probe.report.values import (
     EER_ESPNET,
-    L1,
     LAYER_METRICS,
+    NOT_DEFINED,
     WER,
     Metric,
     Value,
@@ -65,8 +65,9 @@ def _row(row: Row, folder: Path) -> Dict[str, Any]:
     # What would be the same words in every row stands once, below the table.
     if row.values[EER_ESPNET.key].mean is not None:
         cells[EER_ESPNET.key].update(short="", reason="")
-    if layer is None:
-        cells[L1.key].update(reason="none")
+    for key, value in row.values.items():
+        if value.reason.startswith(NOT_DEFINED):
+            cells[key].update(reason="none")
     return {
         "name": row.name,
         "kind": "control" if layer is None else "layer",

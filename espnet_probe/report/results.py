@@ -13,10 +13,12 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.report.values import (
+    COSINE,
     EER,
     EER_ESPNET,
     ESTOI,
     L1,
+    NOT_DEFINED,
     PESQ,
     STOI,
     Value,
@@ -226,12 +228,13 @@ def _mean_values(path: Path, keys: Sequence[str]) -> Dict[str, Value]:
 
 
 def _verification_values(path: Path) -> Dict[str, Value]:
+    # The mean cosine to the originals' embeddings stands in the same file.
+    values = _mean_values(path, [COSINE.key])
     document, problem = read_document(path)
     if document is None:
-        return {metric.key: missing(problem) for metric in (EER, EER_ESPNET)}
+        return {metric.key: missing(problem) for metric in (COSINE, EER, EER_ESPNET)}
     counts = read_counts(document, VERIFICATION_COUNTS)
     reason = str(document.get("reason") or "")
-    values = {}
     for metric in (EER, EER_ESPNET):
         pair = document.get(f"{metric.key}_ci95")
         why = reason
@@ -246,13 +249,15 @@ def read_row(folder: Path, name: str, layer: Optional[Layer]) -> Row:
     """Read the scores of one layer or control from its folder."""
     values: Dict[str, Value] = {}
     if layer is None:
-        values[L1.key] = missing("not defined: no probe made this sound")
+        values[L1.key] = missing(f"{NOT_DEFINED}: no probe made this sound")
     else:
         values.update(_mean_values(folder / "l1.json", [L1.key]))
     values.update(
         _mean_values(folder / "quality.json", [STOI.key, ESTOI.key, PESQ.key])
     )
     values.update(_verification_values(folder / "verification.json"))
+    if layer is None and name == "natural":
+        values[COSINE.key] = missing(f"{NOT_DEFINED}: it is the recording itself")
     documents: Dict[Path, Mapping[str, Any]] = {}
     for stem in ("l1", "quality", "verification"):
         document, _ = read_document(folder / f"{stem}.json")

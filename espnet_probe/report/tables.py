@@ -12,6 +12,7 @@ from espnet_probe.report.values import (
     ESTOI,
     L1,
     LAYER_METRICS,
+    NOT_DEFINED,
     PESQ,
     STOI,
     WER,
@@ -62,7 +63,7 @@ def missing_scores(results: SetResults) -> List[str]:
         titles: Dict[str, List[str]] = {}
         for metric in LAYER_METRICS:
             value = row.values[metric.key]
-            if value.mean is None and not (row.layer is None and metric is L1):
+            if value.mean is None and not value.reason.startswith(NOT_DEFINED):
                 titles.setdefault(value.reason, []).append(metric.title)
             elif value.mean is not None and value.ci95 is None:
                 # ESPnet's own rate has no interval of its own, by definition.

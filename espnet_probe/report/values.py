@@ -30,11 +30,15 @@ L1 = Metric("l1", "L1 (natural-log mel)", 3, False)
 STOI = Metric("stoi", "STOI", 3, True)
 ESTOI = Metric("estoi", "ESTOI", 3, True)
 PESQ = Metric("pesq_wb", "PESQ-wb (MOS)", 2, True)
+COSINE = Metric("cosine_to_reference", "cosine to natural", 3, True)
 EER = Metric("eer_percent", "EER (%)", 1, False)
 EER_ESPNET = Metric("eer_espnet_percent", "EER, ESPnet (%)", 1, False)
 WER = Metric("wer_percent", "WER (%)", 1, False)
 
-LAYER_METRICS = (L1, STOI, ESTOI, PESQ, EER, EER_ESPNET)
+LAYER_METRICS = (L1, STOI, ESTOI, PESQ, COSINE, EER, EER_ESPNET)
+
+#: How the reason begins where a score cannot exist, such as the L1 of a recording.
+NOT_DEFINED = "not defined"
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,8 @@ def write_scores(folder: Path, stoi: float, eer: float, is_layer: bool) -> None:
         "bootstrap": {"samples": 1000, "unit": "speaker"},
         **about,
     }
+    if folder.name != "natural":
+        verification["cosine_to_reference"] = mean_entry(stoi - 0.05, 0.01)
     write_json(folder / "verification.json", verification)
     if is_layer:
         l1 = {"l1": mean_entry(1 - stoi, 0.00789), "unit": "natural-log mel", **about}

@@ -46,6 +46,12 @@ def test_numbers_are_those_of_the_files(make_experiment: Maker, tmp_path: Path) 
         assert eer.ci95 == tuple(verification["eer_percent_ci95"])
         assert eer.counts["speakers"] == 20 and eer.counts["trials"] == 400
         assert row.values["eer_espnet_percent"].mean == pytest.approx(eer.mean + 0.6)
+        cosine = row.values["cosine_to_reference"]
+        if row.name == "natural":
+            assert cosine.mean is None and "recording itself" in cosine.reason
+        else:
+            entry = verification["cosine_to_reference"]
+            assert cosine.mean == entry["mean"] and cosine.ci95 == tuple(entry["ci95"])
         if row.layer is not None:
             l1 = json.loads((row.folder / "l1.json").read_text())
             assert row.values["l1"].mean == l1["l1"]["mean"]

@@ -177,7 +177,7 @@ def test_names_and_texts_from_data_stay_text(
     page, markdown, report = make(experiment, tmp_path)
     check_addresses(page, report)
     assert "script" not in page.tags and "b" in page.tags
-    assert page.tags.count("img") == 5 + 4 * 5  # plots, and 4 utterances in 5 rows
+    assert page.tags.count("img") == 6 + 4 * 5  # plots, and 4 utterances in 5 rows
     for text in [*ids, *layers[:2], script, "te st#1%", "bad()"]:
         assert text in page.text
     assert "<script" not in markdown and "<b>" not in markdown
