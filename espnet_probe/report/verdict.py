@@ -15,6 +15,10 @@ from espnet_probe.report.values import (
     mean_text,
 )
 
+#: With fewer speakers, what rests on an interval is said with a warning: a percentile
+#: interval is too narrow by about sqrt((n - 1) / n) and more (see scores/intervals.py).
+FEW_SPEAKERS = 15
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -105,11 +109,16 @@ def compare_eer(first: Row, last: Row) -> Statement:
         reason = low.reason if low.ci95 is None else high.reason
         text += f"The last layer's is higher; no interval to judge it by ({reason})."
         return Statement(text, None, sources)
+    speakers = min(v.counts.get("speakers", 0) for v in (low, high))
     if separate:
         text += "The last layer's is higher, and the intervals are apart."
+        if 0 < speakers < FEW_SPEAKERS:
+            text += (
+                f" With {speakers} speakers they are likely too narrow: a bootstrap "
+                "over few speakers knows too little of how speakers differ."
+            )
         return Statement(text, True, sources)
     text += "The last layer's is higher, but the intervals are not apart"
-    speakers = min(v.counts.get("speakers", 0) for v in (low, high))
     needed = speakers_needed(low, high, speakers) if speakers else None
     if needed is None:
         return Statement(f"{text}.", None, sources)

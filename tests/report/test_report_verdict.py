@@ -42,6 +42,12 @@ def test_intervals_apart() -> None:
     said = compare_eer(*pair(value(10, 4), value(30, 5)))
     assert said.holds is True and "apart" in said.text and "not apart" not in said.text
     assert said.sources == (Path("f.json"),)
+    assert "too narrow" not in said.text
+
+
+def test_few_speakers_are_warned_of() -> None:
+    said = compare_eer(*pair(value(10, 4, speakers=6), value(30, 5, speakers=6)))
+    assert said.holds is True and "With 6 speakers they are likely too" in said.text
 
 
 def test_intervals_not_apart_give_an_estimate() -> None:
