@@ -14,6 +14,8 @@ test_sets="test"
 asr_config=conf/train_asr.yaml
 inference_config=conf/decode_asr.yaml
 probe_config=conf/train_probe.yaml
+# The model is run once over the training set instead of once per epoch.
+states=dump
 
 ./train_and_probe.sh \
     --train_set "${train_set}" \
@@ -23,6 +25,7 @@ probe_config=conf/train_probe.yaml
     --token_type word \
     --inference_config "${inference_config}" \
     --probe_config "${probe_config}" \
+    --states "${states}" \
     --ngpu 0 \
     --nj 2 \
     --inference_nj 2 \
