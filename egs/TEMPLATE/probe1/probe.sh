@@ -41,7 +41,9 @@ seed=0                # Seed of training and of sampling trials.
 local_data_opts=      # The options given to local/data.sh.
 data_key=             # What else the data depend on, e.g. the corpus root: if it changes,
                       # stage 1 is done again.
-noise=false           # Whether to make noisy copies of the sets.
+noise=false           # Whether to make noisy copies of the sets in stage 2.
+musan=                # Folder with music, noise and speech to make them with.
+snrs="20 10 0"        # SNRs of noisy test sets in dB.
 
 # Feature extraction related
 audio_format=flac     # Audio format: wav, flac.
@@ -111,6 +113,7 @@ fi
 . ./cmd.sh
 
 . "${_template}"/probe_check.sh
+. "${_template}"/probe_noise.sh
 
 # ========================== Main stages start from here. ==========================
 
@@ -118,11 +121,11 @@ if [ ${stage} -le 1 ] && [ ${stop_stage} -ge 1 ] && ! [[ " ${skip_stages} " =~ [
     log "Stage 1: Data preparation for data/${train_set}, data/${valid_set}, etc."
     stage_begin 1 "data"
     _outs=()
-    for dset in ${all_sets}; do
+    for dset in $(clean_names ${all_sets}); do
         _outs+=("data/${dset}/wav.scp" "data/${dset}/utt2spk")
     done
     _marker=data/.probe_data.done
-    _key=$(work_key "${local_data_opts} ${data_key} ${all_sets}" db.sh local/*)
+    _key=$(work_key "${local_data_opts} ${data_key} $(clean_names ${all_sets})" db.sh local/*)
     if todo "${_marker}" "${_key}" "data preparation"; then
         # [Task dependent] Need to create data.sh for new corpus
         local/data.sh ${local_data_opts}
@@ -133,10 +136,7 @@ fi
 
 
 if [ ${stage} -le 2 ] && [ ${stop_stage} -ge 2 ] && ! [[ " ${skip_stages} " =~ [[:space:]]2[[:space:]] ]]; then
-    if "${noise}"; then
-        log "Error: Stage 2: noisy copies of the sets are not there yet; leave out --noise true"
-        exit 1
-    fi
+    make_noisy_sets
 fi
 
 
@@ -281,12 +281,9 @@ if [ ${stage} -le 7 ] && [ ${stop_stage} -ge 7 ] && ! [[ " ${skip_stages} " =~ [
             log "Training goes on from ${probe_exp}/checkpoint.pth. Remove ${probe_exp} to start anew"
         fi
         log "Probe training started... log: '${probe_exp}/train.log'"
-        if echo "${cuda_cmd}" | grep -e queue.pl -e queue-freegpu.pl &> /dev/null; then
-            # SGE can't include "/" in a job name
-            jobname="$(basename "${probe_exp}")"
-        else
-            jobname="${probe_exp}/train.log"
-        fi
+        # SGE can't include "/" in a job name
+        jobname="${probe_exp}/train.log"
+        ! [[ "${cuda_cmd}" =~ queue(-freegpu)?\.pl ]] || jobname=$(basename "${probe_exp}")
         follow "${probe_exp}"/train.log
         ${python} -m espnet2.bin.launch \
             --cmd "${cuda_cmd} --name ${jobname}" \
@@ -437,15 +434,16 @@ if [ ${stage} -le 11 ] && [ ${stop_stage} -ge 11 ] && ! [[ " ${skip_stages} " =~
         _dir="${inference_dir}/${dset}"
         need_done "${_dir}/.vocode.done" 9
         _tasks=$(new_tasks "${_dir}"/logdir/quality)
+        _ref=$(quality_reference "${dset}")
         for _name in natural oracle $(layer_names); do
             _out="${_dir}/${_name}"
             _marker="${_out}/.quality.done"
-            _key=$(work_key "quality" "${_dir}"/.{reconstruct,vocode}.done)
+            _key=$(work_key "quality" "${_dir}"/.{reconstruct,vocode}.done "${_ref}")
             if todo "${_marker}" "${_key}" "${_out}/quality.json"; then
                 add_task "${_tasks}" "${_name}" "${_marker}" "${_key}" \
                     "${_out}/quality.json" "${_out}/quality.csv" -- \
                     ${python} -m espnet_probe.bin.score_quality \
-                        --ref_scp "${_dir}/natural/wav.scp" --hyp_scp "${_out}/wav.scp" \
+                        --ref_scp "${_ref}" --hyp_scp "${_out}/wav.scp" \
                         --output_dir "${_out}"
             fi
         done
