@@ -102,6 +102,17 @@ case "${module}" in
             done
         fi
         ;;
+    espnet_probe.bin.mix_noise)
+        if [[ " ${args[*]} " == *" --merge "* ]]; then
+            suffix=
+            [[ " ${args[*]} " != *" --kind train "* ]] || suffix=-noisy
+            leave "${output}"/noise.jsonl
+            for table in wav.scp text utt2spk; do
+                sed -e "s/ /${suffix} /" "$(value --data_dir)/${table}" >"${output}/${table}"
+            done
+            sed -e "s/\(-[0-9]\)/\1${suffix}/g" "$(value --data_dir)/spk2utt" >"${output}/spk2utt"
+        fi
+        ;;
     espnet_probe.bin.make_trials)
         leave "$(value --output)"
         ;;

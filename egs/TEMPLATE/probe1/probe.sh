@@ -125,7 +125,7 @@ if [ ${stage} -le 1 ] && [ ${stop_stage} -ge 1 ] && ! [[ " ${skip_stages} " =~ [
         _outs+=("data/${dset}/wav.scp" "data/${dset}/utt2spk")
     done
     _marker=data/.probe_data.done
-    _key=$(work_key "${local_data_opts} ${data_key} $(clean_names ${all_sets})" db.sh local/*)
+    _key=$(work_key "${local_data_opts} ${data_key} $(clean_names ${all_sets}) " db.sh local/*)
     if todo "${_marker}" "${_key}" "data preparation"; then
         # [Task dependent] Need to create data.sh for new corpus
         local/data.sh ${local_data_opts}

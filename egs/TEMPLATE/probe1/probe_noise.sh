@@ -20,7 +20,7 @@ clean_names() {
         printf '%s\n' "$@" | sed -E -e 's/_noisy(_only)?$//' -e 's/_snr-?[0-9]+(\.[0-9]+)?$//'
     else
         printf '%s\n' "$@"
-    fi | awk 'NF && !seen[$1]++' | tr '\n' ' '
+    fi | awk 'NF && !seen[$1]++' | paste -s -d ' ' -
 }
 
 # quality_reference <set>: prints the wav.scp that the sounds of a set are compared with.
@@ -71,7 +71,7 @@ make_noisy_sets() {
     train=$(clean_names "${train_set}")
     log "Stage 2: Noisy copies: data/${train}_noisy, and $(clean_names ${test_sets}) at SNRs of ${snrs:-(none)} dB"
     stage_begin 2 "noise"
-    noise_files=$(find -L "${musan}" \( -name '*.wav' -o -name '*.flac' \) | sort | work_key "" /dev/stdin)
+    noise_files=$(find -L "${musan}" \( -name '*.wav' -o -name '*.flac' \) | sort | sha256sum)
     mix_set "${train}" "${train}_noisy_only" --kind train
     marker=data/${train}_noisy/.noise.done
     key=$(work_key "combine" data/"${train}"/{wav.scp,utt2spk,text,utt2reader} data/"${train}"_noisy_only/.noise.done)
