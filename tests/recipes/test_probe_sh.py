@@ -45,6 +45,8 @@ class Recipe:
         for name in SETS:
             self.write_set(folder / "data" / name)
             self.write_set(folder / "dump" / "raw" / name)
+        (folder / "cache" / "ge2e").mkdir(parents=True)
+        (folder / "cache" / "ge2e" / "pretrained.pt").write_text("weights")
         self.exp = folder / "exp" / "asr_tiny"
         self.exp.mkdir(parents=True)
         self.exp.joinpath("valid.loss.ave.pth").write_text("weights")
@@ -78,7 +80,12 @@ class Recipe:
         done = subprocess.run(
             [f"./{script}", "--python", str(HERE / "stub_python.sh"), *options],
             cwd=self.folder,
-            env={**os.environ, "CALLS": str(self.log), "FAIL_ON": fail_on},
+            env={
+                **os.environ,
+                "CALLS": str(self.log),
+                "FAIL_ON": fail_on,
+                "ESPNET_PROBE_CACHE": str(self.folder / "cache"),
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -302,17 +309,22 @@ def test_what_is_not_there_yet_says_so(recipe: Recipe, stage: int) -> None:
     assert "not there yet" in recipe.output
 
 
-def test_noise_is_not_there_yet(recipe: Recipe) -> None:
+def test_no_noise_unless_asked_for(recipe: Recipe) -> None:
     options = ("--stage", "2", "--stop_stage", "2")
     recipe.probe(*options)
-    recipe.probe(*options, "--noise", "true", code=1)
-    assert "not there yet" in recipe.output
+    assert recipe.calls == []
+    recipe.probe(*options, "--noise", "true", code=2)
+    assert "--musan" in recipe.output
 
 
 @pytest.mark.parametrize(
     "options, message",
     [
         (["--states", "dead"], "expected live or dump"),
+        (["--embedder", "none"], "--embedder none: expected ge2e"),
+        (["--vocoder_preset", "none"], "expected default or paper"),
+        (["--num_pairs", "7"], "expected a positive even number"),
+        (["--num_pairs", "0"], "expected a positive even number"),
         (["--dump_dtype", "float64"], "expected float32 or float16"),
         (["--nj", "0"], "expected at least 1"),
         (["--upstream_exp", "exp/none"], "there is no exp/none/config.yaml"),
@@ -330,6 +342,56 @@ def test_mistakes_are_found_before_work_starts(
     recipe.probe("--stage", "5", *options, code=2)
     assert message in recipe.output
     assert recipe.calls == []
+
+
+def test_verification_needs_weights_and_two_speakers(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speakers = recipe.folder / "dump" / "raw" / "test" / "utt2spk"
+    known = speakers.read_text()
+    speakers.write_text(known.replace(" b\n", " a\n"))
+    # Before the first stage, though only the tenth would notice.
+    recipe.probe("--stage", "5", code=2)
+    assert "has one speaker" in recipe.output and recipe.calls == []
+    recipe.probe("--stage", "5", "--stop_stage", "6")
+    speakers.write_text(known)
+    recipe.probe("--stage", "5", "--stop_stage", "9")
+    # The other places where the weights may lie.
+    template = recipe.folder / "template" / "a" / "b"
+    shutil.copytree(TEMPLATE, template)
+    (recipe.folder / "probe.sh").unlink()
+    (recipe.folder / "probe.sh").symlink_to(template / "probe.sh")
+    (recipe.folder / "cache" / "ge2e" / "pretrained.pt").unlink()
+    monkeypatch.setenv("HOME", str(recipe.folder))
+    recipe.probe("--stage", "10", code=2)
+    assert "fetch_ge2e" in recipe.output and recipe.calls == []
+    recipe.probe("--stage", "10", "--skip_stages", "10")
+    assert recipe.modules == ["score_quality", "make_report"]
+
+
+def test_scripts_know_all_embedders_and_presets() -> None:
+    from espnet_probe.speakers.registry import EMBEDDERS
+    from espnet_probe.vocoders.griffin_lim import PRESETS
+
+    text = (TEMPLATE / "probe_check.sh").read_text()
+    assert f"    {' | '.join(sorted(EMBEDDERS))}) ;;" in text
+    assert f"    {' | '.join(sorted(PRESETS))}) ;;" in text
+
+
+def test_a_changed_training_is_not_resumed(recipe: Recipe) -> None:
+    options = ("--stage", "6", "--stop_stage", "7")
+    recipe.probe(*options)
+    folder = recipe.folder / "exp" / "probe_asr_tiny_train_probe"
+    (folder / "checkpoint.pth").write_text("a checkpoint")
+    (recipe.folder / "conf" / "train_probe.yaml").write_text("max_epoch: 2\n")
+    recipe.probe(*options, code=1)
+    assert "remove the folder to train anew" in recipe.output
+    assert recipe.calls == []
+    (recipe.folder / "conf" / "train_probe.yaml").write_text("max_epoch: 1\n")
+    (folder / "config.yaml").unlink()
+    recipe.probe(*options)
+    assert "Training goes on" in recipe.output
+    assert recipe.modules == ["launch", "probe_train"]
 
 
 def test_every_option_is_in_the_help(recipe: Recipe) -> None:
@@ -397,3 +459,15 @@ def test_asr_sh_runs_between_stages_2_and_3_once(recipe: Recipe) -> None:
     assert recipe.calls == []
     chain(recipe, "--stage", "2", "--stop_stage", "5", "--asr_args", "--max_epoch 2")
     assert "launch" in recipe.modules and "tokenize_text" not in recipe.modules
+    assert "--seed 0 --max_epoch 2" in recipe.call("asr_train")
+    # ESPnet would go on with the old model.
+    (recipe.exp / "checkpoint.pth").write_text("a checkpoint")
+    chain(recipe, "--stage", "2", "--stop_stage", "5", "--seed", "1", code=1)
+    assert "choose another name with --asr_tag" in recipe.output
+    assert "launch" not in recipe.modules
+
+
+def test_mistakes_are_found_before_the_asr_training(recipe: Recipe) -> None:
+    chain(recipe, "--stage", "2", "--vocoder_preset", "none", code=2)
+    assert "expected default or paper" in recipe.output
+    assert recipe.calls == []

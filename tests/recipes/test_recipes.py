@@ -97,22 +97,23 @@ def test_run_sh_names_configurations_that_exist(row: Row) -> None:
 @needs_espnet
 @pytest.mark.parametrize("row", rows(), ids=names)
 def test_options_fit_the_scripts(row: Row, tmp_path: Path) -> None:
-    """Run the recipe from stage 6 on, with Python stood in for."""
+    """Run the recipe from stage 5 on, with Python stood in for."""
     recipe = copy_recipe(row["recipe"], tmp_path)
     (recipe / "path.sh").unlink()
     (recipe / "path.sh").write_text("export PATH=$PWD/utils:$PATH LC_ALL=C\n")
     for name in row["sets"].split():
         data = recipe / "dump" / "raw" / name
         data.mkdir(parents=True)
-        for table in ("wav.scp", "utt2spk", "utt2num_samples"):
+        for table in ("wav.scp", "utt2num_samples"):
             (data / table).write_text("a-1 1\nb-1 1\n")
+        (data / "utt2spk").write_text("a-1 a\nb-1 b\n")
     asr = recipe / "exp" / row["asr_exp"]
     asr.mkdir(parents=True)
     (asr / "config.yaml").write_text("encoder: rnn\n")
     (asr / "valid.loss.ave.pth").write_text("weights")
     calls = recipe / "calls.log"
     stub = str(HERE / "stub_python.sh")
-    run(recipe, row, "", "--python", stub, "--stage", "6", CALLS=str(calls))
+    run(recipe, row, "", "--python", stub, "--stage", "5", CALLS=str(calls))
     # The stub's upstream has two layers, whatever the recipe's has.
     for path in row["leaves"].split():
         if "{probe}" in path and "l1.json" not in path:

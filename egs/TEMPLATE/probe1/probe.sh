@@ -35,7 +35,8 @@ gpu_inference=false   # Whether to dump, reconstruct and score on a gpu.
 dumpdir=dump          # Directory to dump features.
 expdir=exp            # Directory to save experiments.
 python=python3        # Specify python to execute the commands.
-seed=0                # Seed of training and of sampling trials.
+seed=0                # Seed of training, of sampling trials and of intervals.
+check_until=0         # Also check the options of the stages up to this one.
 
 # Data preparation related
 local_data_opts=      # The options given to local/data.sh.
@@ -134,11 +135,9 @@ if [ ${stage} -le 1 ] && [ ${stop_stage} -ge 1 ] && ! [[ " ${skip_stages} " =~ [
     stage_end "${stage_times}" "data"
 fi
 
-
 if [ ${stage} -le 2 ] && [ ${stop_stage} -ge 2 ] && ! [[ " ${skip_stages} " =~ [[:space:]]2[[:space:]] ]]; then
     make_noisy_sets
 fi
-
 
 if [ ${stage} -le 3 ] && [ ${stop_stage} -ge 3 ] && ! [[ " ${skip_stages} " =~ [[:space:]]3[[:space:]] ]]; then
     log "Stage 3: Format wav.scp: data/ -> ${data_feats}, the sets that are not there yet"
@@ -160,7 +159,6 @@ if [ ${stage} -le 3 ] && [ ${stop_stage} -ge 3 ] && ! [[ " ${skip_stages} " =~ [
     stage_end "${stage_times}" "${data_feats}"
 fi
 
-
 if [ ${stage} -le 4 ] && [ ${stop_stage} -ge 4 ] && ! [[ " ${skip_stages} " =~ [[:space:]]4[[:space:]] ]]; then
     log "Stage 4: Remove long/short data: ${data_feats}/org -> ${data_feats}"
     stage_begin 4 "drop long and short"
@@ -180,7 +178,6 @@ if [ ${stage} -le 4 ] && [ ${stop_stage} -ge 4 ] && ! [[ " ${skip_stages} " =~ [
     stage_end "${stage_times}" "${data_feats}"
 fi
 
-
 if [ ${stage} -le 5 ] && [ ${stop_stage} -ge 5 ] && ! [[ " ${skip_stages} " =~ [[:space:]]5[[:space:]] ]]; then
     log "Stage 5: Dump hidden states: ${to_dump:-nothing, ask with --dump_sets \"${test_sets% }\" or --states dump} -> ${hidden_dir}"
     stage_begin 5 "dump hidden states"
@@ -188,7 +185,7 @@ if [ ${stage} -le 5 ] && [ ${stop_stage} -ge 5 ] && ! [[ " ${skip_stages} " =~ [
         _data="${data_feats}/${dset}"
         _dir="${hidden_dir}/${dset}"
         _marker="${_dir}/.done"
-        _key=$(work_key "dump ${layers} ${dump_dtype} ${upstream_key}" "${_data}"/wav.scp)
+        _key=$(work_key "dump ${layers} ${dump_dtype} ${upstream_key}" "${_data}"/{wav.scp,utt2num_samples})
         if todo "${_marker}" "${_key}" "${_dir}"; then
             _logdir="${_dir}/logdir"
             mkdir -p "${_logdir}"
@@ -206,16 +203,15 @@ if [ ${stage} -le 5 ] && [ ${stop_stage} -ge 5 ] && ! [[ " ${skip_stages} " =~ [
             mark_done "${_marker}" "${_key}" "${_dir}"/*/hidden.scp
         fi
     done
-    stage_end "${stage_times}" "${hidden_dir}"
+    stage_end "${stage_times}" "${upstream_exp}"
 fi
-
 
 if [ ${stage} -le 6 ] && [ ${stop_stage} -ge 6 ] && ! [[ " ${skip_stages} " =~ [[:space:]]6[[:space:]] ]]; then
     log "Stage 6: Probe collect stats: train_set=${train_dir}, valid_set=${valid_dir}"
     stage_begin 6 "probe statistics"
     _marker="${probe_stats_dir}/.done"
     # The target follows from the upstream's front end, not from its weights.
-    _key=$(work_key "stats" "${upstream_exp}"/config.yaml "${train_dir}"/wav.scp "${valid_dir}"/wav.scp)
+    _key=$(work_key "stats" "${upstream_exp}"/config.yaml {"${train_dir}","${valid_dir}"}/{wav.scp,utt2num_samples})
     if todo "${_marker}" "${_key}" "${probe_stats_dir}"; then
         # 1. Split the key files
         _logdir="${probe_stats_dir}/logdir"
@@ -250,9 +246,8 @@ if [ ${stage} -le 6 ] && [ ${stop_stage} -ge 6 ] && ! [[ " ${skip_stages} " =~ [
         mark_done "${_marker}" "${_key}" "${probe_stats_dir}"/{train,valid}/speech_shape \
             "${probe_stats_dir}"/train/feats_stats.npz
     fi
-    stage_end "${stage_times}" "${probe_stats_dir}"
+    stage_end "${stage_times}" "${upstream_exp}"
 fi
-
 
 if [ ${stage} -le 7 ] && [ ${stop_stage} -ge 7 ] && ! [[ " ${skip_stages} " =~ [[:space:]]7[[:space:]] ]]; then
     log "Stage 7: Probe training: train_set=${train_dir}, valid_set=${valid_dir}"
@@ -277,9 +272,7 @@ if [ ${stage} -le 7 ] && [ ${stop_stage} -ge 7 ] && ! [[ " ${skip_stages} " =~ [
     _key=$(work_key "train ${layers} ${states} ${probe_args} ${seed} ${upstream_key}" "${_keys[@]}")
     if todo "${_marker}" "${_key}" "${probe_exp}"; then
         write_resume "${probe_exp}" 7
-        if [ -f "${probe_exp}"/checkpoint.pth ]; then
-            log "Training goes on from ${probe_exp}/checkpoint.pth. Remove ${probe_exp} to start anew"
-        fi
+        begin_training "${probe_exp}" "${_key}" --probe_tag
         log "Probe training started... log: '${probe_exp}/train.log'"
         # SGE can't include "/" in a job name
         jobname="${probe_exp}/train.log"
@@ -312,7 +305,6 @@ if [ ${stage} -le 7 ] && [ ${stop_stage} -ge 7 ] && ! [[ " ${skip_stages} " =~ [
     stage_end "${stage_times}" "${probe_exp}"
 fi
 
-
 if [ ${stage} -le 8 ] && [ ${stop_stage} -ge 8 ] && ! [[ " ${skip_stages} " =~ [[:space:]]8[[:space:]] ]]; then
     log "Stage 8: Reconstruct mels: ${test_sets} -> ${inference_dir}"
     stage_begin 8 "reconstruct mels"
@@ -321,7 +313,7 @@ if [ ${stage} -le 8 ] && [ ${stop_stage} -ge 8 ] && ! [[ " ${skip_stages} " =~ [
         _data="${data_feats}/${dset}"
         _dir="${inference_dir}/${dset}"
         _marker="${_dir}/.reconstruct.done"
-        _key=$(work_key "reconstruct ${layers} ${inference_args}" "${probe_exp}/.done" "${_data}"/wav.scp)
+        _key=$(work_key "reconstruct ${layers} ${inference_args}" "${probe_exp}/.done" "${_data}"/{wav.scp,utt2num_samples})
         if todo "${_marker}" "${_key}" "${_dir}"; then
             _logdir="${_dir}/logdir"
             mkdir -p "${_logdir}"
@@ -341,7 +333,6 @@ if [ ${stage} -le 8 ] && [ ${stop_stage} -ge 8 ] && ! [[ " ${skip_stages} " =~ [
     done
     stage_end "${stage_times}" "${probe_exp}"
 fi
-
 
 if [ ${stage} -le 9 ] && [ ${stop_stage} -ge 9 ] && ! [[ " ${skip_stages} " =~ [[:space:]]9[[:space:]] ]]; then
     log "Stage 9: Vocode: ${inference_dir}/*/*/feats.scp -> wav.scp"
@@ -371,7 +362,6 @@ if [ ${stage} -le 9 ] && [ ${stop_stage} -ge 9 ] && ! [[ " ${skip_stages} " =~ [
     done
     stage_end "${stage_times}" "${probe_exp}"
 fi
-
 
 if [ ${stage} -le 10 ] && [ ${stop_stage} -ge 10 ] && ! [[ " ${skip_stages} " =~ [[:space:]]10[[:space:]] ]]; then
     log "Stage 10: Score: speaker verification by ${embedder}"
@@ -426,7 +416,6 @@ if [ ${stage} -le 10 ] && [ ${stop_stage} -ge 10 ] && ! [[ " ${skip_stages} " =~
     stage_end "${stage_times}" "${probe_exp}"
 fi
 
-
 if [ ${stage} -le 11 ] && [ ${stop_stage} -ge 11 ] && ! [[ " ${skip_stages} " =~ [[:space:]]11[[:space:]] ]]; then
     log "Stage 11: Score: PESQ, STOI, ESTOI"
     stage_begin 11 "quality"
@@ -452,29 +441,28 @@ if [ ${stage} -le 11 ] && [ ${stop_stage} -ge 11 ] && ! [[ " ${skip_stages} " =~
     stage_end "${stage_times}" "${probe_exp}"
 fi
 
-
 if [ ${stage} -le 12 ] && [ ${stop_stage} -ge 12 ] && ! [[ " ${skip_stages} " =~ [[:space:]]12[[:space:]] ]]; then
     not_there_yet 12 "the upstream's recognition of its own reconstruction"
 fi
 
-
 if [ ${stage} -le 13 ] && [ ${stop_stage} -ge 13 ] && ! [[ " ${skip_stages} " =~ [[:space:]]13[[:space:]] ]]; then
     not_there_yet 13 "the listening test"
 fi
-
 
 if [ ${stage} -le 14 ] && [ ${stop_stage} -ge 14 ] && ! [[ " ${skip_stages} " =~ [[:space:]]14[[:space:]] ]]; then
     log "Stage 14: Report: ${probe_exp}/report"
     stage_begin 14 "report"
     need_done "${probe_exp}/.done" 7
     _marker="${probe_exp}/report/.done"
-    _key=$(work_key "report ${inference_dir}" "${probe_exp}/.done" \
+    _key=$(work_key "report ${inference_dir} ${test_sets}" "${probe_exp}/.done" \
         "${inference_dir}"/*/*/*.json "${upstream_exp}"/*/*/score_wer/wer.json)
     if todo "${_marker}" "${_key}" "${probe_exp}/report"; then
         ${python} -m espnet_probe.bin.make_report \
             --probe_exp "${probe_exp}" \
             --asr_exp "${upstream_exp}" \
             --inference_tag "$(basename "${inference_dir}")" \
+            --sets ${test_sets} \
+            --dumpdir "${data_feats}" \
             --stage_times "${stage_times}" \
             --output_dir "${probe_exp}/report" | tee "${probe_exp}/report/table.txt"
         mark_done "${_marker}" "${_key}" "${probe_exp}"/RESULTS.md "${probe_exp}"/report/index.html
@@ -485,11 +473,9 @@ if [ ${stage} -le 14 ] && [ ${stop_stage} -ge 14 ] && ! [[ " ${skip_stages} " =~
     log "The report is '${probe_exp}/report/index.html'"
 fi
 
-
 if [ ${stage} -le 15 ] && [ ${stop_stage} -ge 15 ] && ! [[ " ${skip_stages} " =~ [[:space:]]15[[:space:]] ]]; then
     not_there_yet 15 "packing"
 fi
-
 
 if [ ${stage} -le 16 ] && [ ${stop_stage} -ge 16 ] && ! [[ " ${skip_stages} " =~ [[:space:]]16[[:space:]] ]]; then
     not_there_yet 16 "upload"

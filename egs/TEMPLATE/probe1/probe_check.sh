@@ -14,6 +14,19 @@ in_range() {
     [ "${stage}" -le "$2" ] && [ "${stop_stage}" -ge "$1" ]
 }
 
+# will_run <first> <last>: whether any of these stages may run, now or in a later call
+# of the same chain (--check_until), and is not skipped.
+will_run() {
+    local number last=$((stop_stage > check_until ? stop_stage : check_until))
+    for number in $(seq "$1" "$2"); do
+        if [ "${stage}" -le "${number}" ] && [ "${last}" -ge "${number}" ] \
+            && ! [[ " ${skip_stages} " =~ [[:space:]]${number}[[:space:]] ]]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
 # not_there_yet <stage> <what>
 not_there_yet() {
     log "Error: Stage $1: $2 is not there yet"
@@ -28,7 +41,7 @@ need_done() {
     fi
 }
 
-for _option in stage stop_stage ngpu num_nodes nj inference_nj seed num_pairs; do
+for _option in stage stop_stage check_until ngpu num_nodes nj inference_nj seed num_pairs; do
     if ! [[ "${!_option}" =~ ^[0-9]+$ ]]; then
         fail "--${_option} ${!_option}: expected a number"
     fi
@@ -49,6 +62,18 @@ if [ -z "${layers// /}" ]; then
     fail "--layers is empty: expected names or globs, such as \"cnn1 blstm*\""
 fi
 
+case "${vocoder_preset}" in
+    default | paper) ;;
+    *) fail "--vocoder_preset ${vocoder_preset}: expected default or paper" ;;
+esac
+case "${embedder}" in
+    ge2e) ;;
+    *) fail "--embedder ${embedder}: expected ge2e" ;;
+esac
+if [ "${num_pairs}" -lt 2 ] || [ $((num_pairs % 2)) -ne 0 ]; then
+    fail "--num_pairs ${num_pairs}: expected a positive even number, half of it target"
+fi
+
 # Some stages are left out unless they were asked for: by their option, or by a range
 # that holds no other stage.
 if in_range 1 11 || in_range 14 14; then
@@ -62,6 +87,15 @@ fi
 ! "${skip_eval}" || skip_stages+=" 8 9 10 11 12 13 14"
 skip_stages=$(echo "${skip_stages}" | tr ' ' '\n' | sort -nu | tr '\n' ' ')
 log "Skipped stages: ${skip_stages}"
+
+# The weights lie where espnet_probe.bin.fetch_ge2e puts them.
+if will_run 10 10; then
+    _weights=
+    for _dir in "${ESPNET_PROBE_CACHE:-}" "${_template}"/../../../tools/cache "${HOME:-}"/.cache/espnet_probe; do
+        [ ! -f "${_dir}/ge2e/pretrained.pt" ] || _weights=${_dir}
+    done
+    [ -n "${_weights}" ] || fail "the weights of ge2e are not there: run '${python} -m espnet_probe.bin.fetch_ge2e', or leave out stage 10 with --skip_stages 10"
+fi
 
 # The upstream
 upstream_exp=${upstream_exp%/}
@@ -127,7 +161,7 @@ is_chosen() {
 
 # The probes
 config_opts=()
-if in_range 6 7; then
+if will_run 6 7; then
     [ -n "${probe_config}" ] || fail "--probe_config is required, such as conf/train_probe.yaml"
     [ -f "${probe_config}" ] || fail "there is no --probe_config ${probe_config}"
     config_opts=(--config "${probe_config}")
@@ -163,6 +197,18 @@ if [ "${stage}" -ge 5 ]; then
     for _set in ${_needed}; do
         [ -s "${data_feats}/${_set}/wav.scp" ] \
             || fail "${data_feats}/${_set}/wav.scp is missing or empty: run stages 3 and 4, or check the name of the set"
+    done
+fi
+
+# Two speakers, or there is no non-target trial; as far as the sets are there.
+if will_run 10 10; then
+    for _set in ${test_sets}; do
+        for _map in {"${data_feats}","data"}/"${_set}"/{utt2reader,utt2spk}; do
+            [ -s "${_map}" ] || continue
+            [ "$(awk '{ print $2 }' "${_map}" | sort -u | wc -l)" -ge 2 ] \
+                || fail "${_map} has one speaker, expected two or more for speaker verification: leave out stage 10 with --skip_stages 10"
+            break
+        done
     done
 fi
 

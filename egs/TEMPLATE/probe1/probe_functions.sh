@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What probe.sh and run_asr.sh share: markers of finished work, the record of stage
+# What probe.sh and train_and_probe.sh share: markers of finished work, the record of stage
 # times, array jobs, and a follower that shows on the terminal what jobs write into
 # their logs. To be sourced.
 
@@ -96,6 +96,24 @@ mark_done() {
     done
     printf '%s\n' "$@" >"${marker}.tmp"
     mv "${marker}.tmp" "${marker}"
+}
+
+# begin_training <exp> <key> <how to choose another name>: a training goes on from its
+# checkpoint only with the settings that it began with. ESPnet would go on with any, train
+# nothing if the last epoch has been reached, and write the new settings beside the old
+# model.
+begin_training() {
+    local exp=$1 key=$2 hint=$3
+    if [ -f "${exp}/checkpoint.pth" ]; then
+        if [ -f "${exp}/.train.key" ] && [ "$(<"${exp}/.train.key")" != "${key}" ]; then
+            log "Error: ${exp} is a training with other options, configuration or data: remove the folder to train anew, or choose another name with ${hint}"
+            return 1
+        fi
+        log "Training goes on from ${exp}/checkpoint.pth, if it is not finished"
+    fi
+    mkdir -p "${exp}"
+    echo "${key}" >"${exp}/.train.key.tmp"
+    mv "${exp}/.train.key.tmp" "${exp}/.train.key"
 }
 
 # ---------------------------------------------------------------- stages

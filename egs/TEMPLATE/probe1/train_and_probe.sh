@@ -34,6 +34,8 @@ inference_nj=32       # The number of parallel jobs in decoding, reconstruction 
 dumpdir=dump          # Directory to dump features.
 expdir=exp            # Directory to save experiments.
 python=python3        # Specify python to execute the commands.
+seed=0                # Seed of all trainings, of sampling trials and of intervals; that of
+                      # a made corpus is in local_data_opts.
 
 # ASR model related
 upstream_exp=         # If specified, this trained model is probed, and no ASR is trained.
@@ -45,6 +47,7 @@ asr_exp=              # Specify the directory path for ASR experiment.
 asr_stats_dir=        # Specify the directory path for ASR statistics.
 token_type=bpe        # Tokenization type (char, word or bpe).
 nbpe=30               # The number of BPE vocabulary.
+bpemode=unigram       # Mode of BPE (unigram or bpe).
 lang=noinfo           # The language type of corpus.
 inference_asr_model=valid.loss.ave.pth # ASR model for decoding, and for probing.
 inference_config=     # Config for decoding.
@@ -118,6 +121,7 @@ if [ -z "${asr_tag}" ]; then
     asr_tag+="_${token_type}"
     [ "${token_type}" != bpe ] || asr_tag+="${nbpe}"
     asr_tag+=$(echo "${asr_args}" | sed -e 's/--/_/g' -e 's/[ |=/]//g')
+    [ "${seed}" = 0 ] || asr_tag+="_seed${seed}"
 fi
 asr_exp=${asr_exp:-${expdir}/asr_${asr_tag}}
 asr_stats_dir=${asr_stats_dir:-${expdir}/asr_stats_${asr_tag}}
@@ -147,10 +151,10 @@ run_asr() {
         log "asr.sh, stages ${numbers}: ${name}"
         [ -z "${logs}" ] || follow "${logs}"
         ./asr.sh --stage "${first}" --stop_stage "${last}" --python "${python} -m espnet_probe.run" \
-            --use_lm false --token_type "${token_type}" --nbpe "${nbpe}" --lang "${lang}" \
+            --use_lm false --token_type "${token_type}" --nbpe "${nbpe}" --bpemode "${bpemode}" --lang "${lang}" \
             --ngpu "${ngpu}" --nj "${nj}" --inference_nj "${inference_nj}" \
             --dumpdir "${dumpdir}" --expdir "${expdir}" \
-            --asr_config "${asr_config}" --asr_args "${asr_args}" \
+            --asr_config "${asr_config}" --asr_args "--seed ${seed} ${asr_args}" \
             --asr_exp "${asr_exp}" --asr_stats_dir "${asr_stats_dir}" \
             --inference_asr_model "${inference_asr_model}" \
             --inference_config "${inference_config}" --inference_tag "${asr_inference_tag}" \
@@ -166,7 +170,7 @@ run_asr() {
 # What decides the result of asr.sh: its options, but for those about how it is run and
 # for those of decoding.
 training_opts() {
-    printf '%s ' "${train_set}" "${valid_set}" "${token_type}" "${nbpe}" "${lang}"
+    printf '%s ' "${dumpdir}" "${train_set}" "${valid_set}" "${token_type}" "${nbpe}" "${bpemode}" "${lang}"
     local i
     for ((i = 0; i < ${#asr_opts[@]}; i += 2)); do
         case "${asr_opts[i]}" in
@@ -184,13 +188,23 @@ train_upstream() {
         outputs+=("${dumpdir}/raw/${dset}/wav.scp")
     done
     data_key=$(work_key "asr data $(training_opts)" "${files[@]}")
-    tokens=${token_type}${nbpe}
+    tokens=${token_type}
+    [ "${token_type}" != bpe ] || tokens=bpe_${bpemode}${nbpe}
+    if [ "${lang}" = noinfo ]; then
+        outputs+=("data/token_list/${tokens}/tokens.txt")
+    else
+        outputs+=("data/${lang}_token_list/${tokens}/tokens.txt")
+    fi
     run_asr 2 5 "data/.asr_data_${lang}_${tokens}.done" "${data_key}" "data for the ASR model" "" \
         "${outputs[@]}"
 
-    train_key=$(work_key "asr train ${data_key} ${asr_args}" "${asr_config}")
+    train_key=$(work_key "asr train ${data_key} ${seed} ${asr_args}" "${asr_config}")
     run_asr 10 10 "${asr_stats_dir}/.done" "${train_key}" "statistics for the ASR model" \
         "${asr_stats_dir}/logdir/stats.*.log" "${asr_stats_dir}"/{train,valid}/speech_shape
+    if [ "${asr_stage}" -le 11 ] && [ "${asr_stop_stage}" -ge 11 ] \
+        && ! is_done "${asr_exp}/.train.done" "${train_key}"; then
+        begin_training "${asr_exp}" "${train_key}" --asr_tag
+    fi
     run_asr 11 11 "${asr_exp}/.train.done" "${train_key}" "train the ASR model" \
         "${asr_exp}/train.log" "${asr_exp}"/{config.yaml,"${inference_asr_model}"}
 
@@ -238,11 +252,11 @@ score_upstream() {
 # ---------------------------------------------------------------- the order
 probe() {
     ./probe.sh --stage "$1" --stop_stage "$2" --skip_stages "${skip_stages}" \
-        --python "${python}" --ngpu "${ngpu}" --nj "${nj}" --inference_nj "${inference_nj}" \
+        --python "${python}" --seed "${seed}" --ngpu "${ngpu}" --nj "${nj}" --inference_nj "${inference_nj}" \
         --dumpdir "${dumpdir}" --expdir "${expdir}" --probe_config "${probe_config}" \
         --train_set "${train_set}" --valid_set "${valid_set}" --test_sets "${test_sets}" \
         --upstream_exp "${upstream_exp:-${asr_exp}}" --upstream_model "${upstream_model}" \
-        "${probe_opts[@]}"
+        --check_until "${stop_stage}" "${probe_opts[@]}"
 }
 
 if [ -z "${upstream_exp}" ]; then
@@ -253,6 +267,8 @@ if [ -z "${upstream_exp}" ]; then
             probe "${stage}" 2
             stage=3
         fi
+        # No stage: what can be known before the ASR training is checked, data included.
+        probe 0 0
         train_upstream
     fi
 fi
