@@ -378,22 +378,6 @@ def test_scripts_know_all_embedders_and_presets() -> None:
     assert f"    {' | '.join(sorted(PRESETS))}) ;;" in text
 
 
-def test_a_changed_training_is_not_resumed(recipe: Recipe) -> None:
-    options = ("--stage", "6", "--stop_stage", "7")
-    recipe.probe(*options)
-    folder = recipe.folder / "exp" / "probe_asr_tiny_train_probe"
-    (folder / "checkpoint.pth").write_text("a checkpoint")
-    (recipe.folder / "conf" / "train_probe.yaml").write_text("max_epoch: 2\n")
-    recipe.probe(*options, code=1)
-    assert "remove the folder to train anew" in recipe.output
-    assert recipe.calls == []
-    (recipe.folder / "conf" / "train_probe.yaml").write_text("max_epoch: 1\n")
-    (folder / "config.yaml").unlink()
-    recipe.probe(*options)
-    assert "Training goes on" in recipe.output
-    assert recipe.modules == ["launch", "probe_train"]
-
-
 def test_every_option_is_in_the_help(recipe: Recipe) -> None:
     recipe.run("probe.sh", "--help")
     for name in ("--upstream_exp", '--layers "*"', "--states live", "--embedder ge2e"):

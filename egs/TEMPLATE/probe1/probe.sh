@@ -272,7 +272,10 @@ if [ ${stage} -le 7 ] && [ ${stop_stage} -ge 7 ] && ! [[ " ${skip_stages} " =~ [
     _key=$(work_key "train ${layers} ${states} ${probe_args} ${seed} ${upstream_key}" "${_keys[@]}")
     if todo "${_marker}" "${_key}" "${probe_exp}"; then
         write_resume "${probe_exp}" 7
-        begin_training "${probe_exp}" "${_key}" --probe_tag
+        # Python refuses to go on with probes that were begun with other settings.
+        if [ -f "${probe_exp}"/checkpoint.pth ]; then
+            log "Training goes on from ${probe_exp}/checkpoint.pth. Remove ${probe_exp} to start anew"
+        fi
         log "Probe training started... log: '${probe_exp}/train.log'"
         # SGE can't include "/" in a job name
         jobname="${probe_exp}/train.log"

@@ -98,15 +98,15 @@ mark_done() {
     mv "${marker}.tmp" "${marker}"
 }
 
-# begin_training <exp> <key> <how to choose another name>: a training goes on from its
-# checkpoint only with the settings that it began with. ESPnet would go on with any, train
-# nothing if the last epoch has been reached, and write the new settings beside the old
-# model.
+# begin_training <exp> <key> <option>: an ESPnet training goes on from its checkpoint only
+# with the settings that it began with; the option would choose another folder. ESPnet
+# itself would go on with any, train nothing if the last epoch has been reached, and write
+# the new settings beside the old model.
 begin_training() {
-    local exp=$1 key=$2 hint=$3
+    local exp=$1 key=$2 option=$3
     if [ -f "${exp}/checkpoint.pth" ]; then
         if [ -f "${exp}/.train.key" ] && [ "$(<"${exp}/.train.key")" != "${key}" ]; then
-            log "Error: ${exp} is a training with other options, configuration or data: remove the folder to train anew, or choose another name with ${hint}"
+            log "Error: ${exp} is a training with other options, configuration or data: remove the folder to train anew, or choose another name with ${option}"
             return 1
         fi
         log "Training goes on from ${exp}/checkpoint.pth, if it is not finished"
