@@ -63,7 +63,7 @@ mix_set() {
 # make_noisy_sets: stage 2. Of data/<train>, data/<train>_noisy_only and, with the clean
 # set, data/<train>_noisy; of each data/<test>, data/<test>_snr<dB>.
 make_noisy_sets() {
-    local train noise_files dset snr marker key
+    local train noise_files dset snr marker key log_file
     if ! "${noise}"; then
         log "Stage 2: Nothing to do: noisy copies of the sets are made with --noise true --musan <dir>"
         return 0
@@ -76,8 +76,10 @@ make_noisy_sets() {
     marker=data/${train}_noisy/.noise.done
     key=$(work_key "combine" data/"${train}"/{wav.scp,utt2spk,text,utt2reader} data/"${train}"_noisy_only/.noise.done)
     if todo "${marker}" "${key}" "data/${train}_noisy"; then
-        utils/combine_data.sh --extra_files utt2reader \
-            data/"${train}"_noisy data/"${train}" data/"${train}"_noisy_only
+        # It lists all the tables that there might be.
+        log_file=data/${train}_noisy_only/logdir/combine_data.log
+        utils/combine_data.sh --extra_files utt2reader data/"${train}"_noisy \
+            data/"${train}" data/"${train}"_noisy_only >"${log_file}" 2>&1 || { cat "${log_file}"; return 1; }
         cp data/"${train}"_noisy_only/noise.jsonl data/"${train}"_noisy
         mark_done "${marker}" "${key}" data/"${train}"_noisy/{wav.scp,utt2spk,spk2utt,noise.jsonl}
     fi
