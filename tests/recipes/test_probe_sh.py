@@ -378,6 +378,23 @@ def test_scripts_know_all_embedders_and_presets() -> None:
     assert f"    {' | '.join(sorted(PRESETS))}) ;;" in text
 
 
+def test_a_training_does_not_go_on_with_other_data(recipe: Recipe) -> None:
+    options = ("--stage", "6", "--stop_stage", "7")
+    recipe.probe(*options)
+    folder = recipe.folder / "exp" / "probe_asr_tiny_train_probe"
+    (folder / "checkpoint.pth").write_text("a checkpoint")
+    # More epochs; whether other settings fit is for the trainer to say.
+    (recipe.folder / "conf" / "train_probe.yaml").write_text("max_epoch: 2\n")
+    recipe.probe(*options)
+    assert "Training goes on" in recipe.output
+    assert recipe.modules == ["launch", "probe_train"]
+    scp = recipe.folder / "dump" / "raw" / "train" / "wav.scp"
+    scp.write_text(scp.read_text().replace("sound", "other"))
+    recipe.probe(*options, code=1)
+    assert "choose another name with --probe_tag" in recipe.output
+    assert recipe.modules == ["probe_train", "aggregate_stats_dirs"]
+
+
 def test_every_option_is_in_the_help(recipe: Recipe) -> None:
     recipe.run("probe.sh", "--help")
     for name in ("--upstream_exp", '--layers "*"', "--states live", "--embedder ge2e"):

@@ -272,10 +272,8 @@ if [ ${stage} -le 7 ] && [ ${stop_stage} -ge 7 ] && ! [[ " ${skip_stages} " =~ [
     _key=$(work_key "train ${layers} ${states} ${probe_args} ${seed} ${upstream_key}" "${_keys[@]}")
     if todo "${_marker}" "${_key}" "${probe_exp}"; then
         write_resume "${probe_exp}" 7
-        # Python refuses to go on with probes that were begun with other settings.
-        if [ -f "${probe_exp}"/checkpoint.pth ]; then
-            log "Training goes on from ${probe_exp}/checkpoint.pth. Remove ${probe_exp} to start anew"
-        fi
+        # Other settings and other weights are refused by the trainer; it cannot see other data.
+        begin_training "${probe_exp}" "$(work_key "data" "${probe_stats_dir}/.done")" --probe_tag
         log "Probe training started... log: '${probe_exp}/train.log'"
         # SGE can't include "/" in a job name
         jobname="${probe_exp}/train.log"

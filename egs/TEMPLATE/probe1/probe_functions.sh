@@ -98,7 +98,7 @@ mark_done() {
     mv "${marker}.tmp" "${marker}"
 }
 
-# begin_training <exp> <key> <option>: an ESPnet training goes on from its checkpoint only
+# begin_training <exp> <key> <option>: a training goes on from its checkpoint only
 # with the settings that it began with; the option would choose another folder. ESPnet
 # itself would go on with any, train nothing if the last epoch has been reached, and write
 # the new settings beside the old model.
