@@ -40,7 +40,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     addition = Addition("mine", __name__, "Mine", "table", ("fake_host",))
     monkeypatch.setitem(sys.modules, __name__, sys.modules[Mine.__module__])
     monkeypatch.setattr(registration, "ADDITIONS", (addition,))
-    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    # Another test of this process may have left its watcher.
+    finders = [f for f in sys.meta_path if type(f).__name__ != "_HostWatcher"]
+    monkeypatch.setattr(sys, "meta_path", finders)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield "fake_host"
     sys.modules.pop("fake_host", None)
