@@ -80,3 +80,13 @@ def test_the_rule_goes_on_where_it_was():
     other = LayerPlateau(optimizer)
     other.load_state_dict(rule.state_dict())
     assert other.best == {"layer": 1.0} and other.waited == {"layer": 1}
+
+
+@pytest.mark.parametrize(
+    "width,full,factor",
+    [(2560, 320, 8**-0.5), (320, 320, 1.0), (80, 320, 1.0), (2560, None, 1.0)],
+)
+def test_wide_layers_get_a_lower_rate_if_asked(width, full, factor):
+    from espnet_probe.tasks.probe import width_factor
+
+    assert width_factor(width, full) == pytest.approx(factor)
