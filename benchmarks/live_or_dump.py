@@ -43,7 +43,8 @@ def train(
         command += [flag, f"{data}/wav.scp,speech,sound"]
         command += [f"--{part}_shape_file", f"{data}/utt2num_samples"]
     command += ["--batch_type", "unsorted", "--batch_size", "16", "--optim", "adam"]
-    command += ["--optim_conf", "lr=0.005", "--max_epoch", str(epochs)]
+    command += ["--optim_conf", "lr=0.01", "--full_rate_width", "320"]
+    command += ["--max_epoch", str(epochs)]
     command += ["--num_workers", "0", "--use_tensorboard", "false"]
     command += ["--use_matplotlib", "false", "--log_level", "ERROR"]
     ProbeTask.main(cmd=command)

@@ -24,6 +24,7 @@ SETTINGS = (
     "train_data_path_and_name_and_type",
     "optim",
     "optim_conf",
+    "full_rate_width",
     "scheduler",
     "scheduler_conf",
     "grad_clip",
