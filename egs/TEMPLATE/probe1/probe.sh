@@ -63,7 +63,7 @@ dump_dtype=float32    # Type of dumped states: float32 or float16.
 dump_sets=            # Sets to dump besides those that training needs, e.g. "test".
 
 # Probe model related
-probe_config=         # Config for probe training.
+probe_config=         # Config for probe training; by default the one that works best here.
 probe_args=           # Arguments for probe training, e.g., "--max_epoch 10".
                       # Note that it will overwrite args in probe config.
 probe_tag=            # Suffix to the result dir for probe training.

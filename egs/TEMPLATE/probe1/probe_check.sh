@@ -162,7 +162,8 @@ is_chosen() {
 # The probes
 config_opts=()
 if will_run 6 7; then
-    [ -n "${probe_config}" ] || fail "--probe_config is required, such as conf/train_probe.yaml"
+    # A recipe of ESPnet's has none of its own.
+    [ -n "${probe_config}" ] || probe_config=$(readlink -f "${_template}"/../../../conf/train_probe.yaml)
     [ -f "${probe_config}" ] || fail "there is no --probe_config ${probe_config}"
     config_opts=(--config "${probe_config}")
 fi
