@@ -1,7 +1,8 @@
 """Probes trained from live states, beside probes trained from dumps.
 
     OMP_NUM_THREADS=1 python benchmarks/live_or_dump.py --upstream_exp EXP \\
-        --data_dir dump/raw/SET [--layers GLOBS] [--utterances N] [--epochs N]
+        --data_dir dump/raw/SET [--target_stats feats_stats.npz] [--layers GLOBS] \\
+        [--utterances N] [--epochs N]
 
 A padded batch of mixed lengths gives a VGG-RNN's states near an utterance's end other
 values than the utterance alone (docs/hidden_states.md), and float16 rounds them. Both
@@ -74,6 +75,7 @@ def main() -> None:
     parser.add_argument("--upstream_exp", required=True)
     parser.add_argument("--data_dir", type=Path, required=True)
     parser.add_argument("--layers", default="*")
+    parser.add_argument("--target_stats", default=None, help="as for probe_train")
     parser.add_argument("--utterances", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=5)
     args = parser.parse_args()
@@ -87,7 +89,13 @@ def main() -> None:
         for dtype in ["float32", "float16"]:
             sources[dtype] = dumped(args.upstream_exp, data, root / dtype, dtype)
         losses = {
-            kind: train(root / f"probe_{kind}", data, layers, args.epochs, source)
+            kind: train(
+                root / f"probe_{kind}",
+                data,
+                layers,
+                args.epochs,
+                source + ["--target_stats", args.target_stats or "none"],
+            )
             for kind, source in sources.items()
         }
     rows = [("layer", "L1 live", "dump float32", "difference", "float16", "difference")]
