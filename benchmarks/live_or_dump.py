@@ -44,7 +44,11 @@ def train(
         command += [flag, f"{data}/wav.scp,speech,sound"]
         command += [f"--{part}_shape_file", f"{data}/utt2num_samples"]
     command += ["--batch_type", "unsorted", "--batch_size", "16", "--optim", "adam"]
-    command += ["--optim_conf", "lr=0.01", "--full_rate_width", "320"]
+    command += ["--optim_conf", "lr=0.005", "--full_rate_width", "320"]
+    # Down to nothing: at a constant rate the end of a run is noise, several percent of
+    # the loss, whatever the states come from.
+    command += ["--scheduler", "cosineannealinglr"]
+    command += ["--scheduler_conf", f"T_max={epochs}"]
     command += ["--max_epoch", str(epochs)]
     command += ["--num_workers", "0", "--use_tensorboard", "false"]
     command += ["--use_matplotlib", "false", "--log_level", "ERROR"]
@@ -76,8 +80,8 @@ def main() -> None:
     parser.add_argument("--data_dir", type=Path, required=True)
     parser.add_argument("--layers", default="*")
     parser.add_argument("--target_stats", default=None, help="as for probe_train")
-    parser.add_argument("--utterances", type=int, default=200)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--utterances", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=40)
     args = parser.parse_args()
     torch.set_num_threads(1)
     upstream = Upstream.from_exp(args.upstream_exp)
