@@ -26,6 +26,13 @@ test:
 	@ci/setup.sh test
 	@XDG_CACHE_HOME=$(CURDIR)/.cache .venv/bin/python -m pytest -n 2 $(ARGS)
 
+# Whole recipes on tiny data, minutes each: make test-recipes RECIPES="fsdd mini_voices"
+RECIPES ?= mini_voices
+test-recipes:
+	@ci/setup.sh test
+	@PROBE_RECIPES="$(RECIPES)" XDG_CACHE_HOME=$(CURDIR)/.cache \
+		.venv/bin/python -m pytest -k test_recipe_runs tests/recipes/test_recipes.py
+
 lint:
 	@ci/setup.sh test dev
 	@ci/lint.sh
