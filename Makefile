@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 # Downloaded models, and what libraries cache while tests run, stay in the clone.
 export ESPNET_PROBE_CACHE ?= $(CURDIR)/tools/cache
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test test-recipes lint clean
 
 help:
 	@echo 'make setup   virtual environment, ESPnet recipe tree, weights'
