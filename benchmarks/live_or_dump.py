@@ -6,9 +6,10 @@
 
 A padded batch of mixed lengths gives a VGG-RNN's states near an utterance's end other
 values than the utterance alone (docs/hidden_states.md), and float16 rounds them. Both
-are measured here as the relative difference in each layer's validation L1 at the end of
-two otherwise equal runs: same utterances, batches, order and seed. Batches are drawn
-without sorting by length, which is the worst case.
+are measured here as the relative difference in each layer's L1 at the end of otherwise
+equal runs: same utterances, batches, order and seed. The L1 is of the utterances that
+the probes were trained on, in evaluation: this compares states, not generalisation.
+Batches are not sorted by length, so that they mix lengths.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def write_set(data_dir: Path, folder: Path, count: int) -> Path:
 def train(
     output: Path, data: Path, layers: List[str], epochs: int, source: List[str]
 ) -> Dict[str, float]:
-    """Train probes and return each layer's last validation L1."""
+    """Train probes and return each layer's last L1 on the same set."""
     command = ["--output_dir", str(output), "--layers", " ".join(layers), *source]
     for part in ["train", "valid"]:
         flag = f"--{part}_data_path_and_name_and_type"
