@@ -1,11 +1,13 @@
 """Reading hidden states during a forward pass."""
 
+from dataclasses import replace
 from types import TracebackType
-from typing import Dict, List, Optional, Sequence, Type
+from typing import Dict, List, Mapping, Optional, Sequence, Type, Union
 
 import torch
 from torch.utils.hooks import RemovableHandle
 
+from espnet_probe.layers.chain import Chain
 from espnet_probe.layers.families.abs_family import AbsFamily, make_states
 from espnet_probe.layers.layer import HiddenStates
 
@@ -21,25 +23,39 @@ class Capture:
     second forward pass inside the context overwrites the states of the first.
     """
 
-    def __init__(self, family: AbsFamily, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        source: Union[Chain, AbsFamily],
+        names: Sequence[str],
+        frame_shifts: Optional[Mapping[str, float]] = None,
+    ) -> None:
         """Prepare a capture.
 
         Args:
-            family: The encoder's family.
+            source: The model's parts, or the family of one encoder.
             names: Canonical names of the layers wanted.
+            frame_shifts: Seconds from one state to the next, by layer.
         """
-        self.family = family
+        self.source = source
         self.names = list(names)
         self.states: Dict[str, HiddenStates] = {}
+        #: The order, (batch,), in which the items of a pass are handed on; for
+        #: models that must be given them in another one than the caller has.
+        self.order: Optional[torch.Tensor] = None
+        self._shifts = frame_shifts or {}
         self._handles: List[RemovableHandle] = []
 
     def _sink(self, name: str, features: torch.Tensor, lengths: torch.Tensor) -> None:
-        self.states[name] = make_states(features, lengths)
+        states = make_states(features, lengths)
+        states = replace(states, frame_shift=self._shifts.get(name))
+        self.states[name] = (
+            states if self.order is None else states.in_order(self.order)
+        )
 
     def __enter__(self) -> Dict[str, HiddenStates]:
         """Attach the hooks and return the dictionary that they fill."""
         self.states = {}
-        self._handles = self.family.attach(self.names, self._sink)
+        self._handles = self.source.attach(self.names, self._sink)
         return self.states
 
     def __exit__(

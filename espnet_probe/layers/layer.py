@@ -1,19 +1,19 @@
 """What a layer is, and what its states look like in memory."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict
+from typing import Any, Dict, Optional, Sequence
 
 import torch
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One place of an encoder whose states can be read.
+    """One place of a model whose states can be read.
 
     Attributes:
         name: Canonical name, the same in files, tables and on the command line.
         width: Number of values in one state.
-        stride: Encoder input frames that one state stands for.
+        stride: Frames of the target mel that one state stands for.
         frame_shift: Seconds from one state to the next.
         tap: The module that the states are taken from, and what is done to its
             output, for people who want to check.
@@ -40,10 +40,12 @@ class HiddenStates:
     Attributes:
         features: (batch, time, width), zero behind each item's end.
         lengths: (batch,), valid states of each item, on the CPU.
+        frame_shift: Seconds from one state to the next, where it is known.
     """
 
     features: torch.Tensor
     lengths: torch.Tensor
+    frame_shift: Optional[float] = None
 
     def item(self, index: int) -> torch.Tensor:
         """Return the valid states of one item, (time, width).
@@ -52,3 +54,29 @@ class HiddenStates:
             index: Position of the item in the batch.
         """
         return self.features[index, : int(self.lengths[index])]
+
+    def in_order(self, order: torch.Tensor) -> "HiddenStates":
+        """Return the items of the batch in another order.
+
+        Args:
+            order: (batch,), the positions wanted.
+        """
+        return HiddenStates(
+            self.features[order.to(self.features.device)],
+            self.lengths[order],
+            self.frame_shift,
+        )
+
+
+def join(items: Sequence[HiddenStates]) -> HiddenStates:
+    """Return several batches as one, padded with zeros.
+
+    Args:
+        items: States of one layer.
+    """
+    rows = [row for item in items for row in item.features]
+    return HiddenStates(
+        torch.nn.utils.rnn.pad_sequence(rows, batch_first=True),
+        torch.cat([item.lengths for item in items]),
+        items[0].frame_shift,
+    )

@@ -32,3 +32,25 @@ def test_an_unknown_name_is_answered_with_the_names_there_are(patterns):
 def test_no_name_is_refused(patterns):
     with pytest.raises(ProbeError, match="no layer was chosen"):
         select_names(patterns, NAMES)
+
+
+BLOCKS = ["embed", "block1-attention", "block1", "block2-attention", "block2", "final"]
+
+
+@pytest.mark.parametrize(
+    "patterns,expected",
+    [
+        ("*", ["embed", "block1", "block2", "final"]),
+        ("block[1-2]", ["block1", "block2"]),
+        ("block*-*", ["block1-attention", "block2-attention"]),
+        ("block[2-3]-att*", ["block2-attention"]),
+        ("block2-attention block2", ["block2-attention", "block2"]),
+    ],
+)
+def test_a_wildcard_does_not_reach_into_blocks(patterns, expected):
+    assert select_names(patterns, BLOCKS) == expected
+
+
+def test_an_unknown_part_is_answered_with_examples():
+    with pytest.raises(ProbeError, match="final, and parts such as block1-attention"):
+        select_names("block1-mlp", BLOCKS)

@@ -1,33 +1,46 @@
 """One file per encoder family: the names of its layers and where each is tapped."""
 
-from typing import List, Type
+from typing import List, Optional, Type
 
 import torch
 
-from espnet_probe.errors import ProbeError
 from espnet_probe.layers.families.abs_family import AbsFamily
+from espnet_probe.layers.families.branchformer import BranchformerFamily
+from espnet_probe.layers.families.conformer import ConformerFamily
+from espnet_probe.layers.families.contextual_block import ContextualBlockFamily
+from espnet_probe.layers.families.e_branchformer_ctc import EBranchformerCTCFamily
+from espnet_probe.layers.families.longformer import LongformerFamily
 from espnet_probe.layers.families.rnn import RNNFamily
+from espnet_probe.layers.families.transducer import TransducerFamily
+from espnet_probe.layers.families.transformer import TransformerFamily
 from espnet_probe.layers.families.vgg_rnn import VGGRNNFamily
 
-FAMILIES: List[Type[AbsFamily]] = [RNNFamily, VGGRNNFamily]
+FAMILIES: List[Type[AbsFamily]] = [
+    RNNFamily,
+    VGGRNNFamily,
+    TransformerFamily,
+    # Before the Conformer, whose subclass ESPnet's Longformer is.
+    LongformerFamily,
+    ConformerFamily,
+    BranchformerFamily,
+    EBranchformerCTCFamily,
+    ContextualBlockFamily,
+    TransducerFamily,
+]
 
 
-def find_family(encoder: torch.nn.Module, input_size: int) -> AbsFamily:
-    """Return the family that knows an encoder's layers.
+def find_family(encoder: torch.nn.Module, input_size: int) -> Optional[AbsFamily]:
+    """Return the family that knows an encoder's layers, or None.
 
     Args:
-        encoder: An ESPnet encoder.
+        encoder: An encoder of ESPnet.
         input_size: Width of its input features.
 
     Raises:
-        ProbeError: If no family knows this class of encoder, or if the family
-            refuses this encoder because its states would not be reproducible.
+        ProbeError: If the family refuses this encoder because its states would not
+            be reproducible.
     """
     for family in FAMILIES:
         if family.matches(encoder):
             return family(encoder, input_size)
-    known = ", ".join(family.__name__.removesuffix("Family") for family in FAMILIES)
-    raise ProbeError(
-        f"no layer names are known for the encoder {type(encoder).__name__}: "
-        f"supported are {known}"
-    )
+    return None

@@ -24,16 +24,16 @@ from espnet_probe.layers.recurrent import RecurrentLayers, StackLengths
 class RNNFamily(AbsFamily):
     """Layers of ``RNNEncoder``."""
 
-    def __init__(self, encoder: torch.nn.Module, input_size: int) -> None:
+    def __init__(self, module: torch.nn.Module, input_size: int) -> None:
         """Look at an encoder; see :class:`AbsFamily`."""
-        super().__init__(encoder, input_size)
-        assert isinstance(encoder, RNNEncoder)
-        self.recurrent = RecurrentLayers(encoder, encoder.enc[0], "enc.0", stride=1)
+        super().__init__(module, input_size)
+        assert isinstance(module, RNNEncoder)
+        self.recurrent = RecurrentLayers(module, module.enc[0], "enc.0", stride=1)
 
     @staticmethod
-    def matches(encoder: torch.nn.Module) -> bool:
+    def matches(module: torch.nn.Module) -> bool:
         """Say whether an encoder belongs to this family."""
-        return isinstance(encoder, RNNEncoder)
+        return isinstance(module, RNNEncoder)
 
     def taps(self) -> List[Tap]:
         """Return the layers in network order."""
@@ -45,7 +45,7 @@ class RNNFamily(AbsFamily):
 
     def attach(self, names: Sequence[str], sink: Sink) -> List[RemovableHandle]:
         """Put hooks on the encoder; see :class:`AbsFamily`."""
-        inputs = InputLengths(self.encoder)
+        inputs = InputLengths(self.module)
         return [
             inputs.handle,
             *self.recurrent.attach(names, StackLengths(inputs, halvings=0), sink),

@@ -30,17 +30,17 @@ class VGGRNNFamily(AbsFamily):
     # the bias of the layer below instead of the zeros of the border.
     batch_independent = False
 
-    def __init__(self, encoder: torch.nn.Module, input_size: int) -> None:
+    def __init__(self, module: torch.nn.Module, input_size: int) -> None:
         """Look at an encoder; see :class:`AbsFamily`."""
-        super().__init__(encoder, input_size)
-        assert isinstance(encoder, VGGRNNEncoder)
-        self.vgg = encoder.enc[0]
-        self.recurrent = RecurrentLayers(encoder, encoder.enc[1], "enc.1", stride=4)
+        super().__init__(module, input_size)
+        assert isinstance(module, VGGRNNEncoder)
+        self.vgg = module.enc[0]
+        self.recurrent = RecurrentLayers(module, module.enc[1], "enc.1", stride=4)
 
     @staticmethod
-    def matches(encoder: torch.nn.Module) -> bool:
+    def matches(module: torch.nn.Module) -> bool:
         """Say whether an encoder belongs to this family."""
-        return isinstance(encoder, VGGRNNEncoder)
+        return isinstance(module, VGGRNNEncoder)
 
     def taps(self) -> List[Tap]:
         """Return the layers in network order."""
@@ -64,7 +64,7 @@ class VGGRNNFamily(AbsFamily):
 
     def attach(self, names: Sequence[str], sink: Sink) -> List[RemovableHandle]:
         """Put hooks on the encoder; see :class:`AbsFamily`."""
-        inputs = InputLengths(self.encoder)
+        inputs = InputLengths(self.module)
         handles = [inputs.handle]
 
         def emit(name: str, maps: torch.Tensor) -> None:

@@ -1,0 +1,106 @@
+"""The parts of a model in the order in which speech passes through them."""
+
+from dataclasses import replace
+from typing import Dict, List, Sequence, Tuple
+
+import torch
+from torch.utils.hooks import RemovableHandle
+
+from espnet_probe.layers.families.abs_family import AbsFamily, Sink, Tap
+
+
+class Chain:
+    """Front end, encoder and what else there is, as one: samples in, states out.
+
+    Its layers are those of all parts. Strides and lengths are in samples.
+    """
+
+    def __init__(self, parts: Sequence[Tuple[str, AbsFamily]]) -> None:
+        """Join parts.
+
+        Args:
+            parts: For each part the prefix of its layers' names, such as
+                ``frontend_``, and its family, from the waveform on.
+        """
+        self.parts = list(parts)
+        self._part_of: Dict[str, int] = {}
+        self._taps: List[Tap] = []
+        #: Samples per input step of the last part: per frame of the front end, or 1.
+        self.frame_stride = 1
+        stride = 1
+        for index, (prefix, family) in enumerate(self.parts):
+            self.frame_stride = stride
+            for tap in family.taps():
+                whole = replace(tap, name=prefix + tap.name, stride=stride * tap.stride)
+                self._taps.append(whole)
+                self._part_of[whole.name] = index
+            stride *= family.output_stride()
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether any part takes only one utterance at a time."""
+        return any(family.one_at_a_time for _, family in self.parts)
+
+    def taps(self) -> List[Tap]:
+        """Return all layers from the waveform on, strides in samples."""
+        return list(self._taps)
+
+    def batch_independent(self, name: str) -> bool:
+        """Say whether a layer's states stay as they are in any batch.
+
+        Args:
+            name: A canonical layer name.
+        """
+        last = self._part_of[name]
+        return all(family.batch_independent for _, family in self.parts[: last + 1])
+
+    def lengths(self, name: str, samples: torch.Tensor) -> torch.Tensor:
+        """Return how many states a layer has.
+
+        Args:
+            name: A canonical layer name.
+            samples: (batch,), valid samples.
+
+        Returns:
+            (batch,); below 1 if there are too few samples for a state.
+        """
+        last = self._part_of[name]
+        lengths = samples
+        for _, family in self.parts[:last]:
+            lengths = family.output_lengths(lengths)
+        prefix, family = self.parts[last]
+        return family.lengths(name.removeprefix(prefix), lengths)
+
+    def attach(self, names: Sequence[str], sink: Sink) -> List[RemovableHandle]:
+        """Put hooks on the parts; see :meth:`AbsFamily.attach`.
+
+        Args:
+            names: The layers wanted.
+            sink: Called once per layer and forward pass, with its full name.
+        """
+        handles: List[RemovableHandle] = []
+        try:
+            for index, (prefix, family) in enumerate(self.parts):
+                own = [name for name in names if self._part_of[name] == index]
+                if own:
+                    inner = [name.removeprefix(prefix) for name in own]
+                    handles += family.attach(inner, with_prefix(prefix, sink))
+        except BaseException:
+            for handle in handles:
+                handle.remove()
+            raise
+        return handles
+
+
+def with_prefix(prefix: str, sink: Sink) -> Sink:
+    """Return a sink that puts a prefix before the names it is given.
+
+    Args:
+        prefix: For example ``frontend_``.
+        sink: Receives the full names.
+    """
+
+    def prefixed(name: str, features: torch.Tensor, lengths: torch.Tensor) -> None:
+        sink(prefix + name, features, lengths)
+
+    return prefixed

@@ -1,0 +1,80 @@
+"""The mel spectrogram that fits a model: what its states are made to recover."""
+
+import math
+from typing import Any, Dict, Sequence
+
+import torch
+
+from espnet_probe.features.delta_logmel import DeltaLogMel
+from espnet_probe.features.log_mel import LogMelConfig, parse_sampling_rate
+
+#: The target's frame shift is at most 12.5 ms, the paper's: a longer one alone lowers
+#: the STOI of resynthesised speech (docs/hidden_states.md), and
+LONGEST_SHIFT = 0.0125
+
+#: at least 2.5 ms, below which neighbouring frames of a 50 ms window are equal.
+SHORTEST_SHIFT = 0.0025
+
+#: ESPnet's own default for its front ends.
+DEFAULT_RATE = 16000
+
+
+def sampling_rate(frontend: Any, config: Dict[str, Any]) -> int:
+    """Return the sampling rate that a model expects, in Hz.
+
+    Args:
+        frontend: Its front end, or None.
+        config: Its configuration.
+    """
+    if isinstance(frontend, DeltaLogMel):
+        return frontend.config.fs
+    settings = config.get("frontend_conf") or {}
+    rate = settings.get("fs") or settings.get("sample_rate") or config.get("fs")
+    return parse_sampling_rate(rate or DEFAULT_RATE)
+
+
+def target_config(frontend: Any, fs: int, strides: Sequence[int]) -> LogMelConfig:
+    """Return the log-mel settings that fit a model.
+
+    For ``delta_logmel`` they are its own: the target is its static part. For all
+    others they are the paper's window and FFT at the longest frame shift, up to
+    12.5 ms, of which every stride is a whole multiple: one state then stands for a
+    whole number of frames, and where the front end has frames of at most 12.5 ms,
+    the target has the same.
+
+    Args:
+        frontend: The model's front end, or None.
+        fs: Its sampling rate in Hz.
+        strides: Samples per frame of the front end and per state of each layer.
+    """
+    if isinstance(frontend, DeltaLogMel):
+        return frontend.config
+    common = math.gcd(*strides)
+    divisors = [
+        hop
+        for hop in range(1, common + 1)
+        if common % hop == 0 and SHORTEST_SHIFT * fs <= hop <= LONGEST_SHIFT * fs
+    ]
+    # With an odd stride, such as a prime number, one state is one long frame.
+    hop = max(divisors, default=common)
+    return LogMelConfig(fs=fs, hop_length=hop, win_length=round(0.05 * fs))
+
+
+def too_fine(stride: int, fs: int) -> bool:
+    """Say whether a layer has states closer together than any target's frames.
+
+    Args:
+        stride: Samples per state.
+        fs: Sampling rate in Hz.
+    """
+    return stride < SHORTEST_SHIFT * fs
+
+
+def output_width(module: torch.nn.Module) -> int:
+    """Return the width that a front end or pre-encoder says its output has.
+
+    Args:
+        module: A part of an ESPnet model with ``output_size``.
+    """
+    size: Any = getattr(module, "output_size")
+    return int(size() if callable(size) else size)

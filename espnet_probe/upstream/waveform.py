@@ -1,0 +1,59 @@
+"""Waveforms as people have them, made into the batch that a model takes."""
+
+import logging
+from typing import List, Sequence, Tuple, Union
+
+import numpy as np
+import torch
+import torchaudio
+from numpy.typing import NDArray
+
+from espnet_probe.errors import ProbeError
+
+#: One utterance, as an array or a tensor.
+Single = Union[NDArray[np.floating], torch.Tensor]
+
+#: One utterance, or several of any lengths.
+Waveform = Union[Single, Sequence[Single]]
+
+
+def as_batch(
+    waveform: Waveform, sampling_rate: int, wanted: int
+) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Return waveforms as a padded batch at a model's rate.
+
+    Args:
+        waveform: (samples,), (batch, samples), or a sequence of (samples,).
+        sampling_rate: Their rate in Hz.
+        wanted: The model's rate in Hz.
+
+    Returns:
+        (batch, samples) in float32, and (batch,), valid samples.
+
+    Raises:
+        ProbeError: If an utterance is not one-dimensional, or the rate is no number
+            of samples a second.
+    """
+    if sampling_rate < 1:
+        raise ProbeError(f"sampling rate {sampling_rate}: expected Hz, such as 16000")
+    single = isinstance(waveform, (np.ndarray, torch.Tensor)) and waveform.ndim == 1
+    utterances: List[torch.Tensor] = [
+        torch.as_tensor(item) for item in ([waveform] if single else waveform)
+    ]
+    for item in utterances:
+        if item.ndim != 1 or not item.is_floating_point():
+            raise ProbeError(
+                f"a waveform of shape {tuple(item.shape)} and type {item.dtype}: "
+                "expected (samples,) in floating point, one channel"
+            )
+    if not utterances:
+        raise ProbeError("no waveform was given")
+    if sampling_rate != wanted:
+        logging.info("resampling from %d to %d Hz", sampling_rate, wanted)
+        utterances = [
+            torchaudio.functional.resample(item.float(), sampling_rate, wanted)
+            for item in utterances
+        ]
+    lengths = torch.tensor([item.numel() for item in utterances])
+    rows = [item.float() for item in utterances]
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths
