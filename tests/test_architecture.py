@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "espnet_probe"
 MAX_LINES = 500
 
-LOWEST = frozenset({"errors"})
+LOWEST = frozenset({"errors", "cache"})
 LOW = LOWEST | {"layers", "features", "noise"}
 MIDDLE = frozenset({"probes", "vocoders", "speakers", "store"})
 
@@ -28,6 +28,7 @@ ALLOWED: Dict[str, FrozenSet[str]] = {
     # Lazily: see test_importing_the_package_loads_nothing_heavy.
     "__init__": frozenset({"upstream"}),
     "errors": frozenset(),
+    "cache": frozenset(),
     "recipe_tree": LOWEST,
     # The target that belongs to a layer's upstream is described by features.
     "layers": LOWEST | {"features"},

@@ -15,29 +15,13 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from espnet_probe.cache import CACHE_VARIABLE, cache_folder
 from espnet_probe.errors import ProbeError
 
 REQUIREMENT = "resemblyzer==0.1.4"
 MEMBER = "resemblyzer/pretrained.pt"
 # SHA-256 of that member in Resemblyzer-0.1.4-py3-none-any.whl, 17,090,379 bytes.
 SHA256 = "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"
-CACHE_VARIABLE = "ESPNET_PROBE_CACHE"
-
-
-def cache_folder() -> Path:
-    """Return the folder for downloaded models.
-
-    It is ``$ESPNET_PROBE_CACHE``; where that is not set, ``tools/cache`` of the
-    checkout that this package is part of, where ``make setup`` puts them; for an
-    installed package ``~/.cache/espnet_probe``.
-    """
-    folder = os.environ.get(CACHE_VARIABLE)
-    if folder:
-        return Path(folder)
-    checkout = Path(__file__).resolve().parents[2]
-    if (checkout / "setup.py").is_file() and (checkout / "egs").is_dir():
-        return checkout / "tools" / "cache"
-    return Path.home() / ".cache" / "espnet_probe"
 
 
 def default_path() -> Path:

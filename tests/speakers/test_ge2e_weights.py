@@ -35,17 +35,6 @@ def test_weights_are_taken_out_of_the_wheel_and_found(wheel, tmp_path):
     fetch_ge2e.main(["--wheel", str(tmp_path / "no.whl")])
 
 
-def test_where_the_cache_is(monkeypatch, tmp_path, project_root):
-    monkeypatch.delenv("ESPNET_PROBE_CACHE", raising=False)
-    assert ge2e_weights.cache_folder() == project_root / "tools" / "cache"
-    module = tmp_path / "site-packages" / "espnet_probe" / "speakers" / "module.py"
-    monkeypatch.setattr(ge2e_weights, "__file__", str(module))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert ge2e_weights.cache_folder() == tmp_path / ".cache" / "espnet_probe"
-    monkeypatch.setenv("ESPNET_PROBE_CACHE", str(tmp_path / "here"))
-    assert ge2e_weights.cache_folder() == tmp_path / "here"
-
-
 def test_other_weights_are_refused_and_leave_nothing(wheel, tmp_path, monkeypatch):
     monkeypatch.setattr(ge2e_weights, "SHA256", "0" * 64)
     with pytest.raises(ProbeError, match="SHA-256 .*: expected 0000"):
