@@ -161,3 +161,28 @@ CASES = [
         ["feedforward_macaron", "attention", "cgmlp", "feedforward"],
     ),
 ]
+
+
+def contextual(name: str, encoder: str, parts: Sequence[str], **conf: Any) -> FamilyCase:
+    """A streaming encoder with time blocks of 8 frames, 4 of them new, 2 ahead."""
+    return case(
+        name,
+        config(encoder, block_size=8, hop_size=4, look_ahead=2, **FEED_FORWARD, **conf),
+        parts,
+        # From 3 x 3 convolutions of stride 2; torch itself needs 7 frames.
+        batch_independent=False,
+    )
+
+
+CASES += [
+    contextual(
+        "contextual_block_transformer", "contextual_block_transformer", TRANSFORMER
+    ),
+    contextual(
+        "contextual_block_conformer",
+        "contextual_block_conformer",
+        CONFORMER,
+        macaron_style=True,
+        cnn_module_kernel=5,
+    ),
+]

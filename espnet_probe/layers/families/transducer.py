@@ -5,7 +5,7 @@ attention adds. Its blocks are Conformer, Branchformer, E-Branchformer and ``con
 blocks in any order; a ``conv1d`` block may lower the frame rate.
 """
 
-from typing import Any, List
+from typing import Any, Dict, List
 
 import torch
 from espnet2.asr_transducer.encoder.blocks.conv1d import Conv1d
@@ -20,14 +20,14 @@ from espnet_probe.layers.selection import PART
 class TransducerFamily(BlockFamily):
     """Layers of ``espnet2.asr_transducer.encoder.encoder.Encoder``."""
 
-    # Measured: the position encoding follows the longest item of the batch.
-    batch_independent = False
-
+    #: Of a Conformer block ...
     PARTS = {
         "feedforward_macaron": "feed_forward_macaron",
         "attention": "self_att",
         "convolution": "conv_mod",
         "feedforward": "feed_forward",
+        # ... and the end of a (E-)Branchformer block's second branch.
+        "cgmlp": "channel_proj2",
     }
 
     def __init__(self, module: torch.nn.Module, input_size: int) -> None:
@@ -37,6 +37,8 @@ class TransducerFamily(BlockFamily):
             ProbeError: If it draws chunks at random, in evaluation too.
         """
         super().__init__(module, input_size)
+        # Its padded convolutions and poolings reach over an utterance's end.
+        self.batch_independent = not self.module.embed.vgg_like
         if self.module.dynamic_chunk_training:
             raise ProbeError(
                 "this transducer encoder has dynamic_chunk_training, with which "
@@ -55,6 +57,18 @@ class TransducerFamily(BlockFamily):
         """Return the blocks, from the input on."""
         return list(self.module.encoders.blocks)
 
+    def _parts(self, block: torch.nn.Module) -> Dict[str, str]:
+        """Return the parts of one block; blocks are of different kinds."""
+        parts = {
+            part: attribute
+            for part, attribute in self.PARTS.items()
+            if getattr(block, attribute, None) is not None
+        }
+        # What (E-)Branchformers call conv_mod is a gate inside the second branch.
+        if "cgmlp" in parts:
+            parts.pop("convolution", None)
+        return parts
+
     def taps(self) -> List[Tap]:
         """Return the layers in network order."""
         stride = int(self.module.embed.subsampling_factor)
@@ -65,10 +79,9 @@ class TransducerFamily(BlockFamily):
             if isinstance(block, Conv1d):
                 width = int(block.output_size)
                 stride *= _stride(block)
-            for part, attribute in self.PARTS.items():
-                if getattr(block, attribute, None) is not None:
-                    name = f"block{number}{PART}{part}"
-                    taps.append(Tap(name, width, stride, f"{where}.{attribute}"))
+            for part, attribute in self._parts(block).items():
+                name = f"block{number}{PART}{part}"
+                taps.append(Tap(name, width, stride, f"{where}.{attribute}"))
             taps.append(Tap(f"block{number}", width, stride, where))
         taps.append(Tap("final", width, stride, "encoder output"))
         return taps
