@@ -133,8 +133,16 @@ def files_of_tag(tag: str) -> ModelFiles:
         )
     try:
         from espnet2.utils.pretrained import ModelTagError, download_pretrained
+        from espnet_model_zoo.downloader import ModelDownloader
 
+        downloader = ModelDownloader()
+        if _is_archive(downloader.get_url(name=tag)):
+            # ESPnet would unpack it again at every call, under whoever reads it.
+            folder, named = unpack_once(Path(downloader.download(tag)))
+            return _choose(named, origin=tag, folder=folder)
         named = download_pretrained(tag)
+    except ProbeError:
+        raise
     except ImportError as error:
         package = error.name or "espnet_model_zoo"
         raise ProbeError(
@@ -146,6 +154,12 @@ def files_of_tag(tag: str) -> ModelFiles:
     except Exception as error:
         raise ProbeError(_explain_download(tag, error)) from error
     return _choose(named, origin=tag, folder=None)
+
+
+def _is_archive(url: str) -> bool:
+    # What is not in espnet_model_zoo's table is a name of Hugging Face.
+    hub = ("huggingface.co", "https://huggingface.co")
+    return url.startswith(("http://", "https://", "ftp://")) and not url.startswith(hub)
 
 
 def _explain_download(tag: str, error: Exception) -> str:
@@ -165,8 +179,8 @@ def _explain_download(tag: str, error: Exception) -> str:
     if kinds & network:
         return (
             f"{tag} is not in a cache of this machine and cannot be downloaded: "
-            f"connect to a network and try again, or copy a cache that has it and set "
-            f"HF_HOME to it ({type(error).__name__})"
+            "connect to a network and try again, or copy the cache of a machine that "
+            f"has it, see docs/loading.md ({type(error).__name__})"
         )
     return f"cannot get {tag}: {type(error).__name__}: {text}"
 
