@@ -58,6 +58,7 @@ ADDITIONS: Tuple[Addition, ...] = (
             "espnet2.tasks.asr",
             "espnet2.tasks.asr_transducer",
             "espnet2.tasks.s2t",
+            "espnet2.tasks.s2t_ctc",
             "espnet2.tasks.slu",
             "espnet2.tasks.st",
         ),

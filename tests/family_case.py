@@ -49,6 +49,7 @@ class FamilyCase:
         samples: Count to samples; by default frames of the delta front end.
         layers: All names in network order, where the test is to check them.
         batch_independent: What the layers must say of themselves.
+        pieces: Consecutive vectors of the encoder's output that make up one state.
         cautious: A model that is said to depend on the batch may not do so here.
     """
 
@@ -62,6 +63,7 @@ class FamilyCase:
     layers: List[str] = field(default_factory=list)
     batch_independent: bool = True
     cautious: bool = False
+    pieces: int = 1
 
     def refused(self, count: int) -> bool:
         """Say whether any layer has no state for a count."""
@@ -82,6 +84,20 @@ class FamilyCase:
         )
 
 
+def task_class(task: str) -> Any:
+    """Return ESPnet's class of a task, with the plugin's additions.
+
+    Args:
+        task: Its name.
+    """
+    from espnet_probe.registration import register
+
+    module, name = TASKS[task]
+    found = getattr(importlib.import_module(module), name)
+    register()
+    return found
+
+
 def build_model(task: str, config: Dict[str, Any], seed: int = 0) -> torch.nn.Module:
     """Return the model of a configuration with random weights.
 
@@ -90,14 +106,11 @@ def build_model(task: str, config: Dict[str, Any], seed: int = 0) -> torch.nn.Mo
         config: Its whole configuration.
         seed: Decides the weights.
     """
-    from espnet_probe.registration import register
-
-    register()
-    module, name = TASKS[task]
-    task_class = getattr(importlib.import_module(module), name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model: torch.nn.Module = task_class.build_model(argparse.Namespace(**config))
+        model: torch.nn.Module = task_class(task).build_model(
+            argparse.Namespace(**config)
+        )
     # Norms that start as 1 and 0 would hide that one was left out.
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed + 1)

@@ -116,7 +116,8 @@ def encode_spk(model: Any, speech: torch.Tensor, lengths: torch.Tensor) -> Encod
         lengths: (batch,), valid samples.
     """
     features, _ = model.extract_feats(speech, lengths)
-    return model.encode_frame(features), None
+    # The poolings of ESPnet's speaker models take (batch, width, time).
+    return model.encode_frame(features).transpose(1, 2), None
 
 
 #: Task → how its models are run.

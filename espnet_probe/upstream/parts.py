@@ -9,10 +9,17 @@ from espnet_probe.layers.families.abs_family import AbsFamily
 from espnet_probe.layers.frontends import find_front_end
 from espnet_probe.layers.frontends.plain import SameLength
 from espnet_probe.layers.generic import GenericFamily, Run
+from espnet_probe.layers.selection import PART
 from espnet_probe.upstream.target import output_width
 
 #: What the names of a front end's layers begin with.
 FRONT_END = "frontend_"
+
+#: The same for one that no family knows: what is in it has to be asked for.
+UNKNOWN_FRONT_END = "frontend" + PART
+
+#: What the names of a post-encoder's layers begin with.
+POST_ENCODER = "postencoder_"
 
 
 def find_chain(model: Any, config: Dict[str, Any], run: Run) -> Chain:
@@ -39,9 +46,11 @@ def find_chain(model: Any, config: Dict[str, Any], run: Run) -> Chain:
     width, step = int(config.get("input_size") or 1), 1
     if model.frontend is not None:
         family = find_front_end(model.frontend)
-        if family is None:
+        if family is not None:
+            parts.append((FRONT_END, family))
+        else:
             family = GenericFamily(model.frontend, 1, run, step)
-        parts.append((FRONT_END, family))
+            parts.append((UNKNOWN_FRONT_END, family))
         width, step = output_width(model.frontend), family.output_stride()
     if getattr(model, "preencoder", None) is not None:
         parts.append(("", SameLength(model.preencoder, width)))
@@ -51,6 +60,12 @@ def find_chain(model: Any, config: Dict[str, Any], run: Run) -> Chain:
         if family is None:
             family = GenericFamily(model.encoder, width, run, step)
         parts.append(("", family))
+        width = output_width(model.encoder)
+    if getattr(model, "postencoder", None) is not None:
+        after = find_family(model.postencoder, width)
+        # One that no family knows is passed over: the encoder's layers remain.
+        if after is not None:
+            parts.append((POST_ENCODER, after))
     return Chain(parts)
 
 

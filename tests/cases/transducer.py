@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List
 
 import torch
 from cases.blocks import nested
-from family_case import FamilyCase, encoder_inputs
+from family_case import FamilyCase, encoder_inputs, task_class
 from tiny_models import TOKENS
 
 SIZES = {"hidden_size": 16, "linear_size": 24}
@@ -23,12 +23,8 @@ def config(
     body: List[Dict[str, Any]], **input_conf: Any
 ) -> Callable[[Path], Dict[str, Any]]:
     def make(folder: Path) -> Dict[str, Any]:
-        from espnet2.tasks.asr_transducer import ASRTransducerTask
-
-        from espnet_probe.registration import register
-
-        register()
-        whole: Dict[str, Any] = ASRTransducerTask.get_default_config()
+        task = task_class("asr_transducer")
+        whole: Dict[str, Any] = task.get_default_config()
         whole.update(
             token_list=list(TOKENS),
             frontend="delta_logmel",
