@@ -11,7 +11,7 @@ from espnet_probe.errors import ProbeError
 from espnet_probe.features.log_mel import LogMel, LogMelConfig
 from espnet_probe.layers.layer import HiddenStates
 from espnet_probe.probes.abs_probe import AbsProbe, layer_seed
-from espnet_probe.probes.loss import fit_frames, masked_l1
+from espnet_probe.probes.loss import covered_frames, fit_frames, masked_l1
 from espnet_probe.upstream import Upstream
 
 
@@ -108,8 +108,11 @@ class ESPnetProbeModel(AbsESPnetModel):
             loss: Scalar; the layers share no parameters, so the gradient of the
                 sum is that of each layer's own loss.
             stats: ``loss`` (mean over layers) and ``loss_<layer>``, L1 in
-                natural-log mel.
-            weight: Number of valid frames, so that epoch means are pooled.
+                natural-log mel over the frames that the layer's states stand for,
+                whether the model or a dump gives the states.
+            weight: Number of the target's frames, the same for all layers, so that
+                epoch means are pooled. (Over several batches exactly so for layers
+                whose states stand for all frames; ESPnet has one weight a batch.)
         """
         speech_lengths = speech_lengths.to(speech.device)
         # In full precision also under --use_amp: half of it changes a log-mel by 0.02.
@@ -117,9 +120,11 @@ class ESPnetProbeModel(AbsESPnetModel):
             target, frames = self.log_mel(speech, speech_lengths)
         states = self._states(speech, speech_lengths, batch)
         losses = {}
-        for name in self.layer_names:
-            mel = self.reconstruct(name, states[name].features, target.size(1))
-            losses[name], _ = masked_l1(mel, target, frames)
+        for layer in self.layers:
+            own = states[layer.name]
+            mel = self.reconstruct(layer.name, own.features, target.size(1))
+            covered = covered_frames(frames, own.lengths, layer.stride)
+            losses[layer.name], _ = masked_l1(mel, target, covered)
         loss = torch.stack(list(losses.values())).sum()
         stats = {f"loss_{name}": value.detach() for name, value in losses.items()}
         stats["loss"] = loss.detach() / len(losses)

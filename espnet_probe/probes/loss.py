@@ -1,15 +1,35 @@
-"""The probes' loss: L1 on valid frames only."""
+"""The probes' loss: L1 on the frames that states stand for.
+
+State t of a layer with stride K stands for the frames from K t on, K of them. Where
+a model's convolutions or down-sampling leave out the end of an utterance, no state
+stands for its last frames: they do not count in the loss, and a reconstruction holds
+the last frame that there is. Where states stand for more frames than there are, the
+surplus is cut.
+"""
 
 from typing import Tuple
 
 import torch
 
 
-def fit_frames(mel: torch.Tensor, frames: int) -> torch.Tensor:
-    """Cut or extend reconstructed mels to a number of frames.
+def covered_frames(
+    frames: torch.Tensor, states: torch.Tensor, stride: int
+) -> torch.Tensor:
+    """Return how many frames of each item its states stand for.
 
-    A layer's states can stand for a few frames more than there are, or (where a
-    length rule rounds down) for fewer; the last frame is then held.
+    Args:
+        frames: (batch,), frames of the target.
+        states: (batch,), valid states of a layer, on any device.
+        stride: Frames per state.
+
+    Returns:
+        (batch,), on the device of ``frames``, at most ``frames``.
+    """
+    return torch.minimum(frames, stride * states.to(frames))
+
+
+def fit_frames(mel: torch.Tensor, frames: int) -> torch.Tensor:
+    """Cut reconstructed mels to a number of frames, or hold their last frame.
 
     Args:
         mel: (batch, time, n_mels), time at least 1.
@@ -24,15 +44,16 @@ def fit_frames(mel: torch.Tensor, frames: int) -> torch.Tensor:
 def masked_l1(
     mel: torch.Tensor, target: torch.Tensor, frames: torch.Tensor
 ) -> Tuple[torch.Tensor, torch.Tensor]:
-    """Return the mean absolute error over valid frames and bands.
+    """Return the mean absolute error over the frames that count, and over bands.
 
     Args:
         mel: (batch, time, n_mels), the reconstruction.
         target: (batch, time, n_mels), natural-log mel.
-        frames: (batch,), valid frames.
+        frames: (batch,), the first frames of each item count, so many of them; at
+            least 1.
 
     Returns:
-        loss: Scalar, pooled over all valid frames of the batch.
+        loss: Scalar, pooled over all frames of the batch that count.
         per_item: (batch,), the same for each item alone.
     """
     steps = torch.arange(target.size(1), device=target.device)
