@@ -139,26 +139,44 @@ def _check(archive: Path) -> None:
                 f"{archive} has no meta.yaml: expected an archive made by "
                 "espnet2.bin.pack"
             )
-        try:
-            meta = yaml.safe_load(opened.extractfile(metas[0]))
-            files = {**meta["yaml_files"], **meta["files"]}
-        except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError) as error:
-            raise ProbeError(
-                f"meta.yaml in {archive} is none of ESPnet's: expected yaml_files and "
-                f"files ({type(error).__name__})"
-            ) from error
+        files = read_meta(opened.extractfile(metas[0]), str(archive))
     names = {str(PurePosixPath(name)) for name, _ in members}
     for key, name in files.items():
-        if not isinstance(name, str) or _escapes(name):
-            raise ProbeError(
-                f"{archive} is refused: its meta.yaml has {key}: {name}, outside the "
-                "archive; pack the model from the recipe's folder"
-            )
         if str(PurePosixPath(name)) not in names:
             raise ProbeError(
                 f"{archive} is incomplete: its meta.yaml has {key}: {name}, which is "
                 "not among its files"
             )
+
+
+def read_meta(file: Any, origin: str) -> Dict[str, str]:
+    """Read what a packed model's meta.yaml names, before ESPnet acts on it.
+
+    Args:
+        file: Its text, or the opened file.
+        origin: What the model is called in messages.
+
+    Returns:
+        Names such as ``asr_model_file`` → path relative to the model's folder.
+
+    Raises:
+        ProbeError: If it is not of ESPnet, or names what is outside of the folder.
+    """
+    try:
+        meta = yaml.safe_load(file)
+        files = {**meta["yaml_files"], **meta["files"]}
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError) as error:
+        raise ProbeError(
+            f"meta.yaml in {origin} is none of ESPnet's: expected yaml_files and "
+            f"files ({type(error).__name__})"
+        ) from error
+    for key, name in files.items():
+        if not isinstance(name, str) or _escapes(name):
+            raise ProbeError(
+                f"{origin} is refused: its meta.yaml has {key}: {name}, outside the "
+                "model's own folder; pack the model from the recipe's folder"
+            )
+    return files
 
 
 def _escapes(name: str) -> bool:

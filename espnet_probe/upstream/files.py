@@ -1,12 +1,13 @@
 """The files of a probed model: in an exp folder, an archive, or ESPnet's model zoo."""
 
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Mapping, Optional, Union
 
 from espnet_probe.errors import ProbeError
-from espnet_probe.upstream.archive import unpack_once
+from espnet_probe.upstream.archive import read_meta, unpack_once
 from espnet_probe.upstream.build import one_line
 
 #: Weights that a training leaves, best first; see ``best_model_criterion``.
@@ -140,6 +141,7 @@ def files_of_tag(tag: str) -> ModelFiles:
             # ESPnet would unpack it again at every call, under whoever reads it.
             folder, named = unpack_once(Path(downloader.download(tag)))
             return _choose(named, origin=tag, folder=folder)
+        _check_meta_of_hub(tag)
         named = download_pretrained(tag)
     except ProbeError:
         raise
@@ -160,6 +162,24 @@ def _is_archive(url: str) -> bool:
     # What is not in espnet_model_zoo's table is a name of Hugging Face.
     hub = ("huggingface.co", "https://huggingface.co")
     return url.startswith(("http://", "https://", "ftp://")) and not url.startswith(hub)
+
+
+def _check_meta_of_hub(tag: str) -> None:
+    """Look at a published model's meta.yaml before ESPnet writes beside what it names.
+
+    Raises:
+        ProbeError: If it names what is outside of the model's folder.
+    """
+    from huggingface_hub import hf_hub_download
+
+    name, _, revision = tag.removeprefix("https://huggingface.co/").partition("@")
+    try:
+        path = hf_hub_download(name, "meta.yaml", revision=revision or None)
+    except Exception:
+        # There may be none, or no network: download_pretrained says which.
+        logging.debug("no meta.yaml of %s", tag, exc_info=True)
+        return
+    read_meta(Path(path).read_bytes(), tag)
 
 
 def _explain_download(tag: str, error: Exception) -> str:

@@ -6,6 +6,7 @@ own loads from caches made here. Only the network is missing there.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -14,6 +15,7 @@ from typing import Any, Dict
 
 import pytest
 import torch
+import yaml
 from packed_models import pack_recipe, write_recipe
 
 from espnet_probe.errors import ProbeError
@@ -24,7 +26,20 @@ from espnet_probe.upstream.files import files_of_exp, files_of_tag
 TAG = "espnet/tiny"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 URL = "https://zenodo.org/record/1/files/asr_tiny.zip?download=1"
+#: Published, but not as a model that can be loaded; what their meta.yaml has.
 TEXT = "espnet/text"
+METAS = {
+    "espnet/bundle": {"yaml_files": {"inference_config": "conf.yaml"}, "files": {}},
+    "espnet/escape": {"yaml_files": {"asr_train_config": "../conf.yaml"}, "files": {}},
+    "espnet/absolute": {
+        "yaml_files": {"asr_train_config": "conf.yaml"},
+        "files": {"asr_model_file": "/etc/hostname"},
+    },
+    "espnet/incomplete": {
+        "yaml_files": {"asr_train_config": "conf.yaml"},
+        "files": {"asr_model_file": "exp/gone.pth"},
+    },
+}
 
 #: Prints for every tag what the model says with noise, or the error.
 SCRIPT = """
@@ -95,6 +110,12 @@ def answers(archive, tmp_path_factory) -> Dict[str, Any]:
     hub = home / "hf" / "hub"
     fill_snapshot(hub_repository(hub, TAG), archive)
     (hub_repository(hub, TEXT) / "README.md").write_text("no model\n")
+    for name, meta in METAS.items():
+        snapshot = hub_repository(hub, name)
+        (snapshot / "meta.yaml").write_text(yaml.safe_dump(meta))
+        (snapshot / "conf.yaml").write_text("encoder: rnn\n")
+    escaped = hub / "models--espnet--escape" / "snapshots" / "conf.yaml"
+    escaped.write_text("encoder: rnn\n")
     zoo = home / ".cache" / "espnet_model_zoo" / str_to_hash(URL)
     zoo.mkdir(parents=True)
     (zoo / "asr_tiny.zip").write_bytes(archive.read_bytes())
@@ -110,6 +131,7 @@ def answers(archive, tmp_path_factory) -> Dict[str, Any]:
     # The last one is a server that is not there.
     absent = "https://localhost:9/asr.zip"
     tags = [TAG, f"{TAG}@{REVISION}", URL, TEXT, "espnet/absent", "a/b/c", absent]
+    tags += METAS
     tags.append(_speechlm_release())
     result = home / "answers.json"
     done = subprocess.run(
@@ -121,6 +143,7 @@ def answers(archive, tmp_path_factory) -> Dict[str, Any]:
     )
     assert done.returncode == 0, done.stderr
     loaded: Dict[str, Any] = json.loads(result.read_text())
+    assert [path.name for path in escaped.parent.glob("*.yaml")] == ["conf.yaml"]
     loaded["absent url"] = loaded.pop(absent)
     loaded["speechlm"] = loaded.pop(tags[-1])
     return loaded
@@ -168,11 +191,15 @@ def test_packed_and_not_packed_are_the_same_model(
         (TEXT, f"{TEXT} was not published with ESPnet's pack"),
         ("a/b/c", "there is no model a/b/c"),
         ("speechlm", "espnet/"),
+        ("espnet/bundle", "espnet/bundle cannot be probed: .* espnet3"),
+        ("espnet/escape", "espnet/escape is refused: its meta.yaml has asr_train_conf"),
+        ("espnet/absolute", "espnet/absolute is refused: .* /etc/hostname, outside"),
+        ("espnet/incomplete", "meta.yaml of espnet/incomplete names gone.pth, which"),
     ],
 )
 def test_tags_that_cannot_be_loaded_give_one_line(answers, tag, beginning):
     message = answers[tag]
-    assert message.startswith(beginning) and "\n" not in message
+    assert re.match(beginning, message) and "\n" not in message
     assert tag != "speechlm" or "is a SpeechLM release" in message
 
 
