@@ -56,6 +56,14 @@ EXTRAS_REQUIRE = {
     "pesq": ["pesq>=0.0.4,<0.1"],
     # espeak-ng as a wheel, for the recipe mini_voices. GPL-3.0, hence optional.
     "voices": ["espeakng-loader>=0.2.4,<0.3"],
+    # What the parts of ESPnet's models are built on that ESPnet itself leaves to the
+    # user; 84 MB. The floors are the releases that the families are tested with.
+    # fairseq and longformer are not here: neither has a release for these Pythons.
+    "families": [
+        "transformers>=5.23,<6",
+        "openai-whisper>=20250625",
+        "espnet-s3prl>=2026.5.14",
+    ],
     # librosa is what features are compared with; ESPnet brings it, but need not.
     "test": ["pytest>=8.0", "pytest-xdist>=3.5", "librosa>=0.10.2"],
     "dev": [

@@ -5,18 +5,26 @@ from typing import List, Optional, Type
 import torch
 
 from espnet_probe.layers.families.abs_family import AbsFamily
+from espnet_probe.layers.frontends.espnet_ssl import ESPnetSSLFamily
+from espnet_probe.layers.frontends.huggingface import HuggingFaceFamily
 from espnet_probe.layers.frontends.plain import (
     CNNFrontEnd,
     DefaultFrontEnd,
     DeltaLogMelFrontEnd,
     SlidingWindowFrontEnd,
 )
+from espnet_probe.layers.frontends.s3prl import S3prlFamily
+from espnet_probe.layers.frontends.whisper import WhisperFrontendFamily
 
 FRONT_ENDS: List[Type[AbsFamily]] = [
     DeltaLogMelFrontEnd,
     DefaultFrontEnd,
     CNNFrontEnd,
     SlidingWindowFrontEnd,
+    S3prlFamily,
+    HuggingFaceFamily,
+    ESPnetSSLFamily,
+    WhisperFrontendFamily,
 ]
 
 
