@@ -6,7 +6,7 @@ others together are the state. A layer's name is its module path with ``-`` for 
 
 Limits, since nothing is known of the module: utterances are given to it one at a time;
 the number of states is what comes out, and for the check before the start it is
-estimated from the trial runs; a sub-module that is called several times in one pass, or
+estimated, to within one, from the trial runs; a sub-module that is called several times in one pass, or
 whose states do not stand for a whole number of input steps, is left out.
 """
 
@@ -120,7 +120,11 @@ class GenericFamily(AbsFamily):
     one_at_a_time = True
 
     def __init__(
-        self, module: torch.nn.Module, input_size: int, run: Run, step: int
+        self,
+        module: torch.nn.Module,
+        input_size: int,
+        run: Run,
+        trial_steps: Tuple[int, int],
     ) -> None:
         """Run a module twice and look at what comes out of its parts.
 
@@ -128,12 +132,13 @@ class GenericFamily(AbsFamily):
             module: A front end or encoder.
             input_size: Width of its input; not used.
             run: Runs the whole model on a waveform.
-            step: Samples per step of the module's input.
+            trial_steps: Steps of the module's input in the two trial runs.
 
         Raises:
             ProbeError: If no sub-module gives states.
         """
         super().__init__(module, input_size)
+        self.trial_steps = trial_steps
         self.found: Dict[str, Found] = {}
         self._taps: List[Tap] = []
         kind = type(module).__name__
@@ -141,7 +146,7 @@ class GenericFamily(AbsFamily):
         # The module itself is called first but is done last.
         everything.sort(key=lambda entry: entry.path == "")
         for entry in everything:
-            stride = self._stride(entry, step)
+            stride = self._stride(entry)
             if stride:
                 name = entry.path.replace(".", PART) or OUTPUT
                 where = f"{kind}.{entry.path}" if entry.path else f"{kind} output"
@@ -163,25 +168,27 @@ class GenericFamily(AbsFamily):
         """Say that any module may be tried."""
         return True
 
-    def _stride(self, entry: Found, step: int) -> int:
+    def _stride(self, entry: Found) -> int:
         """Return the input steps per state; 0 if it is not a whole number."""
-        samples = TRIAL_SAMPLES[1] - TRIAL_SAMPLES[0]
-        steps, rest = divmod(samples, step * (entry.frames[1] - entry.frames[0]))
-        return steps if rest == 0 else 0
+        steps = self.trial_steps[1] - self.trial_steps[0]
+        stride, rest = divmod(steps, entry.frames[1] - entry.frames[0])
+        return stride if rest == 0 else 0
 
     def taps(self) -> List[Tap]:
         """Return the layers in the order in which they are called."""
         return list(self._taps)
 
     def lengths(self, name: str, input_lengths: torch.Tensor) -> torch.Tensor:
-        """Estimate how many states a layer has from the trial runs' strides.
+        """Estimate, to within one, how many states a layer has.
 
         Args:
             name: A layer name.
             input_lengths: (batch,), valid input steps.
         """
         stride = next(tap.stride for tap in self._taps if tap.name == name)
-        return torch.div(input_lengths, stride, rounding_mode="floor")
+        more = input_lengths - self.trial_steps[0]
+        states = torch.div(more, stride, rounding_mode="floor")
+        return states + self.found[name].frames[0]
 
     def attach(self, names: Sequence[str], sink: Sink) -> List[RemovableHandle]:
         """Put hooks on the module; see :class:`AbsFamily`."""

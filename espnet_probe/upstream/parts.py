@@ -2,13 +2,15 @@
 
 from typing import Any, Dict, List, Tuple
 
+import torch
+
 from espnet_probe.errors import ProbeError
 from espnet_probe.layers.chain import Chain
 from espnet_probe.layers.families import find_family
 from espnet_probe.layers.families.abs_family import AbsFamily
 from espnet_probe.layers.frontends import find_front_end
 from espnet_probe.layers.frontends.plain import SameLength
-from espnet_probe.layers.generic import GenericFamily, Run
+from espnet_probe.layers.generic import TRIAL_SAMPLES, GenericFamily, Run
 from espnet_probe.layers.selection import PART
 from espnet_probe.upstream.target import output_width
 
@@ -43,22 +45,25 @@ def find_chain(model: Any, config: Dict[str, Any], run: Run) -> Chain:
             "take waveforms can be probed"
         )
     parts: List[Tuple[str, AbsFamily]] = []
-    width, step = int(config.get("input_size") or 1), 1
+    width = int(config.get("input_size") or 1)
+    # What each part is given in the trial runs of parts that no family knows.
+    steps = torch.tensor(TRIAL_SAMPLES)
     if model.frontend is not None:
         family = find_front_end(model.frontend)
         if family is not None:
             parts.append((FRONT_END, family))
         else:
-            family = GenericFamily(model.frontend, 1, run, step)
+            family = GenericFamily(model.frontend, 1, run, TRIAL_SAMPLES)
             parts.append((UNKNOWN_FRONT_END, family))
-        width, step = output_width(model.frontend), family.output_stride()
+        width, steps = output_width(model.frontend), family.output_lengths(steps)
     if getattr(model, "preencoder", None) is not None:
         parts.append(("", SameLength(model.preencoder, width)))
         width = output_width(model.preencoder)
     if model.encoder is not None:
         family = find_family(model.encoder, width)
         if family is None:
-            family = GenericFamily(model.encoder, width, run, step)
+            trial_steps = (int(steps[0]), int(steps[1]))
+            family = GenericFamily(model.encoder, width, run, trial_steps)
         parts.append(("", family))
         width = output_width(model.encoder)
     if getattr(model, "postencoder", None) is not None:

@@ -309,6 +309,13 @@ class Upstream:
             )
         except TooShortUttError as error:
             raise ProbeError(f"an utterance of this batch {error.args[0]}") from error
+        except RuntimeError as error:
+            if not self.chain.one_at_a_time:
+                raise
+            # Its shortest input is only estimated.
+            raise ProbeError(
+                f"the model failed on an utterance of {longest} samples: {error}"
+            ) from error
         if encoded_lengths is None:
             encoded_lengths = torch.full((len(lengths),), encoded.size(1))
         states = make_states(encoded, encoded_lengths)
