@@ -16,6 +16,7 @@ import yaml
 from espnet_probe.errors import ProbeError
 from espnet_probe.upstream.packages import check_packages, missing
 from espnet_probe.upstream.task_kinds import task_class
+from espnet_probe.upstream.whisper_mels import provide_mel_bins
 
 #: Options with the path of a list of words; ESPnet also stores the list itself there.
 LISTS = ("token_list", "src_token_list", "transcript_token_list")
@@ -42,7 +43,9 @@ def read_config(path: Path) -> Dict[str, Any]:
         ProbeError: If it is no YAML, or not a training's configuration.
     """
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # As safe_load; long lists of words take it seconds.
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        config = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise ProbeError(f"cannot read {path}: {one_line(error)}") from error
     if not isinstance(config, dict):
@@ -133,6 +136,8 @@ def build_model(config: Dict[str, Any], task: str) -> torch.nn.Module:
     _refuse_features(config, task)
     check_packages(config, task)
     register()
+    if config.get("encoder") == "whisper":
+        provide_mel_bins()
     espnet_task = task_class(task)
     options = {**espnet_task.get_default_config(), **copy.deepcopy(config)}
     # How weights are drawn before a training; they come from a file here. ESPnet

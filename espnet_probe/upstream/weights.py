@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import zipfile
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
@@ -100,7 +101,13 @@ def read_weights(path: Path) -> Dict[str, torch.Tensor]:
     """
     try:
         # weights_only: a model file from someone else must not run code.
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        # mmap: large models need not be in memory twice; old files cannot be mapped.
+        loaded = torch.load(
+            path,
+            map_location="cpu",
+            weights_only=True,
+            mmap=zipfile.is_zipfile(path),
+        )
     except Exception as error:
         raise ProbeError(
             f"cannot read the weights {path}: {type(error).__name__}: "
