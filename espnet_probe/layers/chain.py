@@ -1,7 +1,7 @@
 """The parts of a model in the order in which speech passes through them."""
 
 from dataclasses import replace
-from typing import Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import torch
 from torch.utils.hooks import RemovableHandle
@@ -71,6 +71,20 @@ class Chain:
         prefix, family = self.parts[last]
         return family.lengths(name.removeprefix(prefix), lengths)
 
+    def too_long(self, samples: int) -> bool:
+        """Say whether a part would not hear an utterance to its end.
+
+        Args:
+            samples: Its length.
+        """
+        lengths = torch.tensor([samples])
+        for _, family in self.parts:
+            longest = family.longest_input
+            if longest is not None and int(lengths[0]) > longest:
+                return True
+            lengths = family.output_lengths(lengths)
+        return False
+
     def attach(self, names: Sequence[str], sink: Sink) -> List[RemovableHandle]:
         """Put hooks on the parts; see :meth:`AbsFamily.attach`.
 
@@ -79,6 +93,8 @@ class Chain:
             sink: Called once per layer and forward pass, with its full name.
         """
         handles: List[RemovableHandle] = []
+        tables = [table for _, family in self.parts for table in hooks_of(family)]
+        before = [set(table) for table in tables]
         try:
             for index, (prefix, family) in enumerate(self.parts):
                 own = [name for name in names if self._part_of[name] == index]
@@ -86,10 +102,24 @@ class Chain:
                     inner = [name.removeprefix(prefix) for name in own]
                     handles += family.attach(inner, with_prefix(prefix, sink))
         except BaseException:
-            for handle in handles:
-                handle.remove()
+            # Also those of a family that was interrupted before it could return them.
+            for table, known in zip(tables, before):
+                for key in set(table) - known:
+                    del table[key]
             raise
         return handles
+
+
+def hooks_of(family: AbsFamily) -> List[Dict[int, Any]]:
+    """Return torch's tables of forward hooks of a module and all inside it.
+
+    Args:
+        family: The module's family.
+    """
+    modules = list(family.module.modules())
+    return [module._forward_hooks for module in modules] + [
+        module._forward_pre_hooks for module in modules
+    ]
 
 
 def with_prefix(prefix: str, sink: Sink) -> Sink:

@@ -7,7 +7,8 @@ others together are the state. A layer's name is its module path with ``-`` for 
 Limits, since nothing is known of the module: utterances are given to it one at a time;
 the number of states is what comes out, and for the check before the start it is
 estimated, to within one, from the trial runs; a sub-module that is called several times
-in one pass, or whose states do not stand for a whole number of input steps, is left out.
+in one pass, or whose states do not stand for a whole number of input steps, is left
+out.
 """
 
 import logging

@@ -209,15 +209,21 @@ class Upstream:
         return [layer for layer in self.layers if layer.name in names]
 
     def check_length(self, samples: int, name: str = "the utterance") -> None:
-        """Refuse an utterance that is too short for one state of every layer.
+        """Refuse an utterance that has no state of some layer, or is not heard whole.
 
         Args:
             samples: Its length.
             name: How the message calls it.
 
         Raises:
-            ProbeError: If a layer would have no state.
+            ProbeError: If a layer would have no state, or the model stops before
+                the end of the utterance.
         """
+        if self.chain.too_long(samples):
+            raise ProbeError(
+                f"{name} has {samples / self.fs:.1f} s, more than this model hears in "
+                "one piece: cut it, or leave it out"
+            )
         lengths = torch.tensor([samples])
         for layer in self.layers:
             if samples < 1 or int(self.chain.lengths(layer.name, lengths)[0]) < 1:

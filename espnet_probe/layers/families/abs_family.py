@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import torch
 from torch.utils.hooks import RemovableHandle
@@ -49,6 +49,9 @@ class AbsFamily(ABC):
     #: Whether the module must be given utterances one at a time, because the valid
     #: part of a padded batch's states is not known.
     one_at_a_time: bool = False
+
+    #: Input steps after which the module hears no more; None where there is no end.
+    longest_input: Optional[int] = None
 
     def __init__(self, module: torch.nn.Module, input_size: int) -> None:
         """Look at a module.

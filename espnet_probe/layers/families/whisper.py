@@ -2,7 +2,7 @@
 
 It takes the waveform and makes Whisper's own log-mel of it. Padding is not masked in
 its attention, so an utterance beside a longer one is heard with silence behind it.
-Whisper knows 30 seconds of positions: what comes later is cut off.
+Whisper knows 30 seconds of positions: longer utterances are refused.
 """
 
 from typing import List
@@ -26,6 +26,8 @@ class WhisperFamily(StackFamily):
         # No mask in the attention, and the level is that of the whole padded item;
         # where all are brought to 30 seconds, no item is beside a longer one.
         self.batch_independent = self.fills_up()
+        positions = getattr(self.network(), "positional_embedding")
+        self.longest_input = int(positions.size(0)) * self.stride()
 
     @staticmethod
     def matches(module: torch.nn.Module) -> bool:
