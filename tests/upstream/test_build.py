@@ -1,5 +1,7 @@
 """Models of all tasks are built from what their trainings leave, safely."""
 
+import io
+import json
 import os
 import pickle
 import sys
@@ -8,6 +10,7 @@ from typing import Any, Dict
 
 import pytest
 import torch
+import yaml
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.upstream.build import (
@@ -270,16 +273,35 @@ def test_no_file_brings_code_while_a_model_is_built(tmp_path, monkeypatch):
     assert out.exists()
 
 
-def test_a_front_end_with_a_harmful_file(tmp_path):
+def test_a_front_end_with_a_harmful_file(tmp_path, monkeypatch):
+    # The user's own word to ESPnet is not asked for either.
+    monkeypatch.setenv("ESPNET_ALLOW_UNSAFE_TORCH_LOAD", "1")
     out, file = tmp_path / "out.txt", tmp_path / "harmful.pt"
     torch.save(Harmful(out), file)
-    (tmp_path / "config.yaml").write_text("encoder: transformer\n")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(tiny_config("ssl")))
     config = tiny_config("asr")
     config["frontend"] = "espnet_ssl"
     config["frontend_conf"] = {"frontend_conf": {"path_or_url": str(file)}}
-    with pytest.raises(ProbeError):
+    with pytest.raises(ProbeError, match="frontend 'espnet_ssl' .* more than weights"):
         build_model(config, "asr")
     assert not out.exists()
+
+
+def test_a_front_end_with_code_of_its_own(tmp_path, monkeypatch):
+    pytest.importorskip("transformers")
+    out = tmp_path / "out.txt"
+    (tmp_path / "own.py").write_text(f"open({str(out)!r}, 'w')\n")
+    own = {"AutoConfig": "own.OwnConfig", "AutoModel": "own.OwnModel"}
+    description = {"model_type": "own", "auto_map": own}
+    (tmp_path / "config.json").write_text(json.dumps(description))
+    config = tiny_config("asr")
+    config["frontend"] = "huggingface"
+    config["frontend_conf"] = {"model": str(tmp_path)}
+    # Somebody who would say yes.
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n" * 9))
+    with pytest.raises(ProbeError, match="contains custom code") as caught:
+        build_model(config, "asr")
+    assert not out.exists() and "\n" not in str(caught.value)
 
 
 def test_a_front_end_that_cannot_be_fetched(tmp_path, monkeypatch):
