@@ -86,6 +86,27 @@ def asr_config(
     return config
 
 
+def conformer_config(n_mels: int = 20) -> Dict[str, Any]:
+    """Return the whole configuration of a CTC model with two Conformer blocks.
+
+    Args:
+        n_mels: Bands of the delta front end.
+    """
+    config = asr_config("blstm_plain", n_mels=n_mels)
+    config.update(
+        encoder="conformer",
+        encoder_conf={
+            "output_size": 16,
+            "attention_heads": 2,
+            "linear_units": 24,
+            "num_blocks": 2,
+            "cnn_module_kernel": 7,
+            "rel_pos_type": "latest",
+        },
+    )
+    return config
+
+
 def build(config: Dict[str, Any], seed: int = 0) -> torch.nn.Module:
     """Return the model of a configuration with random weights.
 

@@ -1,27 +1,43 @@
-"""List the layers of a trained ASR model that can be probed."""
+"""List the layers of a model that can be probed."""
 
 import argparse
 import json
 import sys
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
 
 from espnet_probe.bin.cli import run
+from espnet_probe.upstream.choice import add_upstream_options, needed_choice
+
+if TYPE_CHECKING:
+    from espnet_probe.layers.layer import Layer
+    from espnet_probe.upstream import Upstream
+
+COLUMNS = ("layer", "width", "stride", "shift [ms]", "batch-independent", "tap")
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of this command."""
+    from espnet2.utils.types import str2bool
+
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        description="Print the layers of a model: name, width of a state, stride in "
+        "frames of the target mel, milliseconds from one state to the next, whether "
+        "a state stays the same in a padded batch, and the module that it is taken "
+        "from.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument(
-        "--upstream_exp", required=True, help="folder of the model, with config.yaml"
-    )
-    parser.add_argument(
-        "--upstream_model", default=None, help="file name of its weights there"
-    )
+    add_upstream_options(parser)
     parser.add_argument("--layers", default="*", help="names and globs to list")
-    parser.add_argument("--json", default=None, help="also write the list to this file")
+    parser.add_argument(
+        "--parts",
+        type=str2bool,
+        default=False,
+        help="also list the parts of all blocks, such as block3-attention",
+    )
+    parser.add_argument(
+        "--json", default=None, help="also write model and list to this file"
+    )
     return parser
 
 
@@ -40,7 +56,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def main(cmd: Optional[Sequence[str]] = None) -> None:
-    """Print name, width, stride, frame shift and tapped module of each layer.
+    """Print the model and its layers.
 
     Args:
         cmd: The arguments; by default those of the command line.
@@ -49,30 +65,76 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         ProbeError: If the model cannot be loaded or a name is unknown.
     """
     args = get_parser().parse_args(cmd)
+    choice = needed_choice(args)
 
     from espnet_probe.bin.score_files import written_whole
-    from espnet_probe.upstream import Upstream
+    from espnet_probe.layers.selection import PART
 
-    upstream = Upstream.from_exp(args.upstream_exp, args.upstream_model)
-    layers = upstream.select(args.layers)
-    rows = [("layer", "width", "stride", "shift [ms]", "batch-independent", "tap")]
-    for layer in layers:
-        rows.append(
-            (
-                layer.name,
-                str(layer.width),
-                str(layer.stride),
-                f"{layer.frame_shift * 1000:g}",
-                "yes" if layer.batch_independent else "no",
-                layer.tap,
-            )
+    upstream = choice.load()
+    chosen = {layer.name for layer in upstream.select(args.layers)}
+    parts = [layer for layer in upstream.layers if PART in layer.name]
+    if args.parts:
+        chosen.update(layer.name for layer in parts)
+    layers = [layer for layer in upstream.layers if layer.name in chosen]
+    print(head(upstream))
+    print(table([COLUMNS, *(row(layer) for layer in layers)]))
+    if parts and not chosen.intersection(layer.name for layer in parts):
+        print(
+            f"There are also {len(parts)} parts of blocks, such as {parts[0].name}: "
+            f"list them with --parts true or --layers 'block*{PART}*'"
         )
-    print(f"{upstream.origin}  {upstream.fs} Hz  sha256 {upstream.hash[:16]}")
-    print(table(rows))
     if args.json:
-        content = json.dumps([layer.to_dict() for layer in layers], indent=2)
-        with written_whole(Path(args.json)) as part:
+        content = json.dumps(describe(upstream, layers), indent=2)
+        path = Path(args.json)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as part:
             part.write_text(content + "\n", encoding="utf-8")
+
+
+def head(upstream: "Upstream") -> str:
+    """Return the line about the model.
+
+    Args:
+        upstream: The model.
+    """
+    shift = 1000 * upstream.target.hop_length / upstream.fs
+    return (
+        f"{upstream.origin}  task {upstream.task}  {upstream.fs} Hz  target mel every "
+        f"{shift:g} ms  sha256 {upstream.hash[:16]}"
+    )
+
+
+def row(layer: "Layer") -> Sequence[str]:
+    """Return a layer's cells.
+
+    Args:
+        layer: The layer.
+    """
+    return (
+        layer.name,
+        str(layer.width),
+        str(layer.stride),
+        f"{layer.frame_shift * 1000:g}",
+        "yes" if layer.batch_independent else "no",
+        layer.tap,
+    )
+
+
+def describe(upstream: "Upstream", layers: Sequence["Layer"]) -> Dict[str, Any]:
+    """Return what the JSON file holds.
+
+    Args:
+        upstream: The model.
+        layers: The layers that were chosen.
+    """
+    return {
+        "origin": upstream.origin,
+        "task": upstream.task,
+        "fs": upstream.fs,
+        "hash": upstream.hash,
+        "target": upstream.target.to_dict(),
+        "layers": [layer.to_dict() for layer in layers],
+    }
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequen
 
 from espnet_probe.bin.cli import run
 from espnet_probe.errors import ProbeError
+from espnet_probe.upstream.choice import add_upstream_options, find_choice
 
 if TYPE_CHECKING:
     from espnet_probe.bin.waveforms import Waveforms
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 ORACLE = "oracle"
 #: Control: the original recording.
 NATURAL = "natural"
+#: Columns of ``l1.csv``: the L1 is over all frames; ``held`` of them, at the end,
+#: repeat the last one that a state stands for.
+L1_COLUMNS = ["utt_id", "l1", "frames", "held"]
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -37,9 +41,8 @@ def get_parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--probe_exp", required=True, help="folder of trained probes")
-    parser.add_argument(
-        "--upstream_exp", default=None, help="the upstream, if it has been moved"
-    )
+    group = parser.add_argument_group("the upstream, if it has been moved")
+    add_upstream_options(group)
     parser.add_argument("--data_dir", required=True, help="data folder with wav.scp")
     parser.add_argument(
         "--output_dir", required=True, help="gets a folder per layer and control"
@@ -77,13 +80,16 @@ class Part:
         self._index: List[str] = []
         self._errors: List[Sequence[Any]] = []
 
-    def add(self, key: str, mel: Any, error: Optional[float]) -> None:
+    def add(
+        self, key: str, mel: Any, error: Optional[float] = None, held: int = 0
+    ) -> None:
         """Append an utterance.
 
         Args:
             key: Utterance id.
             mel: (frames, n_mels), float32 array.
-            error: Its L1 to the target; None for a control.
+            error: Its L1 to the target, over all frames; None for a control.
+            held: Frames at its end that no state stands for.
         """
         from omniio import kaldi
 
@@ -92,7 +98,7 @@ class Part:
         offset = int(entry.getvalue().rpartition(":")[2])
         self._index.append(f"{key} {self.ark}:{offset}\n")
         if error is not None:
-            self._errors.append((key, f"{error:.6f}", len(mel)))
+            self._errors.append((key, f"{error:.6f}", len(mel), held))
 
     def close(self) -> None:
         """Rename the ark and write the index."""
@@ -103,7 +109,7 @@ class Part:
         self._file.close()
         os.replace(self._temporary, self.ark)
         if self._errors:
-            write_csv(self.errors_file, ["utt_id", "l1", "frames"], self._errors)
+            write_csv(self.errors_file, L1_COLUMNS, self._errors)
         with written_whole(self.ark.with_suffix(".scp")) as part:
             part.write_text("".join(self._index), encoding="utf-8")
 
@@ -122,6 +128,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     from espnet_probe.bin.waveforms import Waveforms, chosen_keys
     from espnet_probe.probes.inference import ProbeExp
 
+    find_choice(args)
     probes = ProbeExp(args.probe_exp)
     layers = probes.select(args.layers)
     fingerprint = probes.fingerprint(layers)
@@ -200,7 +207,8 @@ def reconstruct(
     import torch
     from tqdm import tqdm
 
-    model = probes.load(layers, args.upstream_exp, "cuda" if args.ngpu else "cpu")
+    device = "cuda" if args.ngpu else "cpu"
+    model = probes.load(layers, find_choice(args), device)
     assert model.upstream is not None
     for key, number in samples.items():
         model.upstream.check_length(number, f"utterance {key}")
@@ -230,15 +238,15 @@ def add_utterance(
 
     from espnet_probe.probes.inference import reconstruct_utterance
 
-    target, mels = reconstruct_utterance(model, waveform)
-    parts[ORACLE].add(key, target.numpy(), None)
-    for name, mel in mels.items():
+    made = reconstruct_utterance(model, waveform)
+    parts[ORACLE].add(key, made.target.numpy())
+    for name, mel in made.mels.items():
         if not torch.isfinite(mel).all():
             raise ProbeError(
                 f"utterance {key}: the reconstruction from {name} is not finite; check "
                 "the recording, and this layer's loss in the training log"
             )
-        parts[name].add(key, mel.numpy(), float((mel - target).abs().mean()))
+        parts[name].add(key, mel.numpy(), made.l1(name), made.held[name])
 
 
 def merge(
@@ -327,8 +335,9 @@ def merge_layer(folder: Path, jobs: Sequence[int], keys: Sequence[str]) -> None:
             f"{missing[0]} among them; run the missing jobs first"
         )
     if errors:
-        rows = [list(errors[key].values()) for key in keys]
-        write_csv(folder / "l1.csv", ["utt_id", "l1", "frames"], rows)
+        # A part of an earlier version has no column of held frames.
+        rows = [[errors[key].get(name, "") for name in L1_COLUMNS] for key in keys]
+        write_csv(folder / "l1.csv", L1_COLUMNS, rows)
         values = [float(errors[key]["l1"]) for key in keys]
         interval = interval_of_mean(values)
         summary: Dict[str, Any] = {
@@ -343,7 +352,7 @@ def merge_layer(folder: Path, jobs: Sequence[int], keys: Sequence[str]) -> None:
             {
                 "l1": summary,
                 "unit": "natural-log mel",
-                "config": {"mean_over": "utterances"},
+                "config": {"mean_over": "utterances", "frames": "all, held ones too"},
                 "versions": versions("torch", "espnet"),
             },
         )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
 import torch
 import yaml
@@ -13,7 +13,8 @@ from espnet_probe.features.log_mel import LogMelConfig
 from espnet_probe.layers.selection import select_names
 from espnet_probe.probes.choices import probe_choices
 from espnet_probe.probes.espnet_model import ESPnetProbeModel, ProbedLayer, check_hash
-from espnet_probe.upstream import Upstream
+from espnet_probe.probes.loss import covered_frames
+from espnet_probe.upstream.choice import ONE_OF, UpstreamChoice, moved_choice
 
 
 class ProbeExp:
@@ -95,26 +96,24 @@ class ProbeExp:
     def load(
         self,
         layers: Sequence[str],
-        upstream_exp: Optional[str] = None,
+        upstream: Optional[Union[str, UpstreamChoice]] = None,
         device: str = "cpu",
     ) -> ESPnetProbeModel:
         """Load the upstream and the best probe of each layer.
 
         Args:
             layers: Trained layers.
-            upstream_exp: Folder of the upstream; by default the one it was
-                trained on.
+            upstream: Where the upstream is now, or its exp folder; by default the
+                one that the training's configuration names.
             device: "cpu" or "cuda".
 
         Raises:
             ProbeError: If a file is missing or the upstream is another one.
         """
-        where = upstream_exp or self.config.get("upstream_exp")
-        if not where:
-            raise ProbeError(
-                f"{self.folder} was trained from dumps: give --upstream_exp DIR"
-            )
-        upstream = Upstream.from_exp(where, self.config.get("upstream_model"), device)
+        choice = moved_choice(self.config, upstream)
+        if choice is None:
+            raise ProbeError(f"{self.folder} was trained from dumps: give {ONE_OF}")
+        loaded = choice.load(device)
         chosen = [entry for entry in self.descriptions if entry["name"] in layers]
         model = ESPnetProbeModel(
             layers=[
@@ -122,8 +121,8 @@ class ProbeExp:
                 for entry in chosen
             ],
             target=self.target,
-            upstream_hash=upstream.hash,
-            upstream=upstream,
+            upstream_hash=loaded.hash,
+            upstream=loaded,
             probe_class=probe_choices.get_class(self.config["probe"]),
             probe_conf=self.config["probe_conf"],
         )
@@ -154,10 +153,35 @@ class ProbeExp:
         model.target_std.copy_(saved["target_std"])
 
 
+class Reconstruction(NamedTuple):
+    """What probes make of one utterance.
+
+    Attributes:
+        target: (frames, n_mels), natural-log mel, on the CPU.
+        mels: Layer name to the same shape.
+        held: Layer name to how many frames at the end no state stands for; there
+            the last frame before them is held.
+    """
+
+    target: torch.Tensor
+    mels: Dict[str, torch.Tensor]
+    held: Dict[str, int]
+
+    def l1(self, layer: str) -> float:
+        """Return a layer's mean absolute error over all frames and bands.
+
+        Held frames count, so that all layers are judged on the same frames.
+
+        Args:
+            layer: A layer in ``mels``.
+        """
+        return float((self.mels[layer] - self.target).abs().mean())
+
+
 @torch.no_grad()
 def reconstruct_utterance(
     model: ESPnetProbeModel, waveform: torch.Tensor
-) -> Tuple[torch.Tensor, Dict[str, torch.Tensor]]:
+) -> Reconstruction:
     """Return the target and every layer's reconstruction of one utterance.
 
     One at a time, so that no state depends on what it would be batched with.
@@ -165,19 +189,18 @@ def reconstruct_utterance(
     Args:
         model: As :meth:`ProbeExp.load` returns it.
         waveform: (samples,), at the upstream's rate.
-
-    Returns:
-        target: (frames, n_mels), natural-log mel, on the CPU.
-        mels: Layer name to the same shape.
     """
     assert model.upstream is not None
     device = model.target_mean.device
     batch = waveform[None].to(device)
     lengths = torch.tensor([waveform.numel()])
-    target, _ = model.log_mel(batch, lengths.to(device))
+    target, frames = model.log_mel(batch, lengths.to(device))
     states = model.upstream.hidden_states(batch, lengths, model.layer_names)
-    mels = {
-        name: model.reconstruct(name, states[name].features, target.size(1))[0].cpu()
-        for name in model.layer_names
-    }
-    return target[0].cpu(), mels
+    mels, held = {}, {}
+    for layer in model.layers:
+        own = states[layer.name]
+        mel = model.reconstruct(layer.name, own.features, target.size(1))
+        mels[layer.name] = mel[0].cpu()
+        covered = covered_frames(frames, own.lengths, layer.stride)
+        held[layer.name] = int(frames - covered)
+    return Reconstruction(target[0].cpu(), mels, held)

@@ -19,6 +19,7 @@ from espnet_probe.tasks.data import check_data
 from espnet_probe.tasks.probe_trainer import ProbeTrainer
 from espnet_probe.tasks.resume import check_resumable
 from espnet_probe.tasks.sources import dump_source, live_source
+from espnet_probe.upstream.choice import add_upstream_options, find_choice
 
 # Here and not in the command, so that spawned children have the scheduler too.
 register_lazily()
@@ -39,18 +40,7 @@ class ProbeTask(AbsTask):
             parser: ESPnet's parser.
         """
         group = parser.add_argument_group(description="Probe related")
-        group.add_argument(
-            "--upstream_exp",
-            type=str_or_none,
-            default=None,
-            help="Folder of the probed ASR model, as ESPnet's training left it",
-        )
-        group.add_argument(
-            "--upstream_model",
-            type=str_or_none,
-            default=None,
-            help="File name of its weights; by default the best average there is",
-        )
+        add_upstream_options(group)
         group.add_argument(
             "--layers",
             type=str,
@@ -142,6 +132,8 @@ class ProbeTask(AbsTask):
             ProbeError: If the upstream, the dumps, the data or the statistics do
                 not do, or a training to be resumed had other settings.
         """
+        # Named or not, dumps or not: the configuration records one model.
+        find_choice(args)
         source = live_source(args) if args.states == "live" else dump_source(args)
         check_data(args, source.target.fs)
         names = [layer.name for layer in source.layers]

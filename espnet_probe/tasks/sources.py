@@ -11,6 +11,7 @@ from espnet_probe.layers.selection import select_names
 from espnet_probe.probes.espnet_model import ProbedLayer
 from espnet_probe.store import DumpDescription
 from espnet_probe.upstream import Upstream
+from espnet_probe.upstream.choice import ONE_OF, find_choice
 
 #: Prefix of the data names under which dumped states arrive.
 HIDDEN = "hidden_"
@@ -39,17 +40,16 @@ def live_source(args: argparse.Namespace) -> StateSource:
     """Load the upstream.
 
     Args:
-        args: Uses ``upstream_exp``, ``upstream_model`` and ``layers``.
+        args: Uses the options that name the upstream, and ``layers``.
 
     Raises:
         ProbeError: If no upstream is given, it cannot be loaded, or a layer's name
             is unknown.
     """
-    if not args.upstream_exp:
-        raise ProbeError(
-            "--states live needs the probed model: give --upstream_exp DIR"
-        )
-    upstream = Upstream.from_exp(args.upstream_exp, args.upstream_model)
+    choice = find_choice(args)
+    if choice is None:
+        raise ProbeError(f"--states live needs the probed model: give {ONE_OF}")
+    upstream = choice.load()
     layers = upstream.select(args.layers)
     return StateSource(
         layers=[ProbedLayer(layer.name, layer.width, layer.stride) for layer in layers],

@@ -4,9 +4,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import List
 
 import pytest
-from tiny_models import asr_config, write_exp
+from tiny_models import asr_config, conformer_config, write_exp
 
 from espnet_probe.bin import list_layers, probe_train
 from espnet_probe.errors import ProbeError
@@ -19,7 +20,8 @@ def test_the_table_has_every_layer(
     output = tmp_path / "layers.json"
     list_layers.main(["--upstream_exp", str(exp), "--json", str(output)])
     head, columns, *lines = capsys.readouterr().out.splitlines()
-    assert str(exp) in head and "16000 Hz" in head
+    assert str(exp) in head and "16000 Hz" in head and "task asr" in head
+    assert "target mel every 12.5 ms" in head
     assert columns.split()[:3] == ["layer", "width", "stride"]
     rows = {line.split()[0]: line.split(maxsplit=5)[1:] for line in lines}
     assert list(rows) == [f"cnn{k}" for k in range(1, 5)] + [
@@ -30,8 +32,34 @@ def test_the_table_has_every_layer(
     assert "conv1_1, then ReLU" in rows["cnn1"][4]
     assert rows["blstm5"] == ["16", "4", "50", "no", "encoder output"]
     described = json.loads(output.read_text())
-    assert [layer["name"] for layer in described] == list(rows)
-    assert described[0]["frame_shift"] == 0.0125
+    assert [layer["name"] for layer in described["layers"]] == list(rows)
+    assert described["layers"][0]["frame_shift"] == 0.0125
+    assert (described["fs"], described["task"]) == (16000, "asr")
+    assert described["hash"].startswith(head.split("sha256 ")[1])
+    # What probe.sh looks for with sed.
+    assert '\n  "fs": 16000,\n' in output.read_text()
+
+
+def listed(capsys: pytest.CaptureFixture[str], *options: str) -> List[str]:
+    list_layers.main(list(options))
+    return [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:]]
+
+
+def test_parts_of_blocks_are_listed_when_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exp = str(write_exp(tmp_path / "asr", conformer_config()))
+    whole = ["embed", "block1", "block2", "final"]
+    assert listed(capsys, "--upstream_exp", exp) == [*whole, "There"]
+    list_layers.main(["--upstream_exp", exp])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "such as block1-" in last and "--parts true" in last
+    both = listed(capsys, "--upstream_exp", exp, "--parts", "true")
+    parts = [name for name in both if "-" in name]
+    assert [name for name in both if "-" not in name] == whole
+    assert {"block1-attention", "block2-feedforward"} <= set(parts)
+    assert f"also {len(parts)} parts" in last
+    assert listed(capsys, "--upstream_exp", exp, "--layers", "block*-*") == parts
 
 
 def test_unknown_layer_gets_the_names(tmp_path: Path) -> None:

@@ -81,6 +81,11 @@ case "${module}" in
             done
         fi
         ;;
+    espnet_probe.bin.list_layers)
+        mkdir -p "$(dirname "$(value --json)")"
+        printf '{\n  "origin": "%s",\n  "fs": 16000,\n  "target": {\n    "fs": 16000\n  }\n}\n' \
+            "${ORIGIN:-a model}" >"$(value --json)"
+        ;;
     espnet_probe.bin.dump_hidden)
         for layer in ${layers}; do
             leave "${output}/${layer}/hidden.scp"

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Sequence
 
 import pytest
-from recipes.test_probe_sh import ESPNET, Recipe, chain
+from recipes.test_probe_sh import chain
+from scratch_recipe import ESPNET, Recipe
 
 pytestmark = pytest.mark.skipif(
     not ESPNET.is_dir(), reason="no ESPnet recipe tree: run 'make setup'"

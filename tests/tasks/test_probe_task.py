@@ -180,7 +180,7 @@ def test_probes_load_and_reconstruct(recipe, tmp_path):
     train(recipe, tmp_path / "probe", "blstm1 blstm5", epochs=1)
     model = ProbeExp(tmp_path / "probe").load(["blstm5"])
     waveform = 0.1 * torch.randn(7001, generator=torch.Generator().manual_seed(0))
-    target, mels = reconstruct_utterance(model, waveform)
+    target, mels, _ = reconstruct_utterance(model, waveform)
     assert target.shape == mels["blstm5"].shape == (36, 20)
     assert torch.isfinite(mels["blstm5"]).all()
     saved = torch.load(tmp_path / "probe/valid.loss_blstm5.best.pth", weights_only=True)
@@ -192,7 +192,7 @@ def test_a_checkpoint_of_another_upstream_is_refused(recipe, tmp_path):
     train(recipe, tmp_path / "probe", "blstm1", epochs=1)
     other = write_exp(tmp_path / "other", asr_config("blstm", n_mels=20), seed=9)
     with pytest.raises(ProbeError, match="another upstream"):
-        ProbeExp(tmp_path / "probe").load(["blstm1"], upstream_exp=str(other))
+        ProbeExp(tmp_path / "probe").load(["blstm1"], str(other))
 
 
 def test_resuming_on_another_upstream_is_refused(recipe, tmp_path):

@@ -53,8 +53,11 @@ min_wav_duration=0.1  # Minimum duration in second (training and validation).
 max_wav_duration=20   # Maximum duration in second (training and validation).
 
 # Upstream related
-upstream_exp=         # Experiment directory of the probed model (required from stage 5 on).
+upstream_exp=         # Experiment directory of the probed model (it, a tag or a zip from stage 5 on).
 upstream_model=       # File name of its weights; by default the best average there is.
+upstream_tag=         # Or a published model, e.g. "espnet/owsm_ctc_v4_1B".
+upstream_zip=         # Or a file that ESPnet's pack made.
+upstream_task=        # The model's ESPnet task, e.g. "s2t", where what it brings does not tell.
 layers="*"            # Layers: names or globs, separated by space or comma.
 
 # Hidden states related
@@ -83,12 +86,12 @@ embedder=ge2e         # The speaker verification system.
 num_pairs=2000        # The number of trials per set, half of them target; fewer if the set is small.
 
 # [Task dependent] Set the datadir name created by local/data.sh
-train_set=            # Name of training set; by default the one the upstream was trained on.
-valid_set=            # Name of validation set; by default the upstream's.
+train_set=            # Name of training set; by default the one --upstream_exp was trained on.
+valid_set=            # Name of validation set; by default that of --upstream_exp.
 test_sets=            # Names of test sets. Multiple items can be specified.
 
 help_message=$(cat << EOF
-Usage: $0 --upstream_exp <exp_dir> --train_set "<train_set_name>" --valid_set "<valid_set_name>" --test_sets "<test_set_names>"
+Usage: $0 --upstream_exp <exp_dir> (or --upstream_tag <tag>, or --upstream_zip <file>) --train_set "<train_set_name>" --valid_set "<valid_set_name>" --test_sets "<test_set_names>"
 
 Stages: 1 data, 2 noise, 3 format audio, 4 drop long/short, 5 dump hidden states,
         6 statistics, 7 train probes, 8 reconstruct mels, 9 vocode, 10 speaker verification,
@@ -203,7 +206,7 @@ if [ ${stage} -le 5 ] && [ ${stop_stage} -ge 5 ] && ! [[ " ${skip_stages} " =~ [
             mark_done "${_marker}" "${_key}" "${_dir}"/*/hidden.scp
         fi
     done
-    stage_end "${stage_times}" "${upstream_exp}"
+    stage_end "${stage_times}" "${upstream_exp:-${probe_exp}}"
 fi
 
 if [ ${stage} -le 6 ] && [ ${stop_stage} -ge 6 ] && ! [[ " ${skip_stages} " =~ [[:space:]]6[[:space:]] ]]; then
@@ -211,7 +214,7 @@ if [ ${stage} -le 6 ] && [ ${stop_stage} -ge 6 ] && ! [[ " ${skip_stages} " =~ [
     stage_begin 6 "probe statistics"
     _marker="${probe_stats_dir}/.done"
     # The target follows from the upstream's front end, not from its weights.
-    _key=$(work_key "stats" "${upstream_exp}"/config.yaml {"${train_dir}","${valid_dir}"}/{wav.scp,utt2num_samples})
+    _key=$(work_key "stats" "${upstream_config[@]}" {"${train_dir}","${valid_dir}"}/{wav.scp,utt2num_samples})
     if todo "${_marker}" "${_key}" "${probe_stats_dir}"; then
         # 1. Split the key files
         _logdir="${probe_stats_dir}/logdir"
@@ -246,7 +249,7 @@ if [ ${stage} -le 6 ] && [ ${stop_stage} -ge 6 ] && ! [[ " ${skip_stages} " =~ [
         mark_done "${_marker}" "${_key}" "${probe_stats_dir}"/{train,valid}/speech_shape \
             "${probe_stats_dir}"/train/feats_stats.npz
     fi
-    stage_end "${stage_times}" "${upstream_exp}"
+    stage_end "${stage_times}" "${upstream_exp:-${probe_exp}}"
 fi
 
 if [ ${stage} -le 7 ] && [ ${stop_stage} -ge 7 ] && ! [[ " ${skip_stages} " =~ [[:space:]]7[[:space:]] ]]; then
@@ -456,7 +459,7 @@ if [ ${stage} -le 14 ] && [ ${stop_stage} -ge 14 ] && ! [[ " ${skip_stages} " =~
     need_done "${probe_exp}/.done" 7
     _marker="${probe_exp}/report/.done"
     _key=$(work_key "report ${inference_dir} ${test_sets}" "${probe_exp}/.done" \
-        "${inference_dir}"/*/*/*.json "${upstream_exp}"/*/*/score_wer/wer.json)
+        "${inference_dir}"/*/*/*.json "${upstream_wers[@]}")
     if todo "${_marker}" "${_key}" "${probe_exp}/report"; then
         ${python} -m espnet_probe.bin.make_report \
             --probe_exp "${probe_exp}" \

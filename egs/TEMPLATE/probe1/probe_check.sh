@@ -98,25 +98,7 @@ if will_run 10 10; then
 fi
 
 # The upstream
-upstream_exp=${upstream_exp%/}
-upstream_tag=
-upstream_opts=()
-upstream_key=
-if in_range 5 14; then
-    [ -n "${upstream_exp}" ] || fail "--upstream_exp is required: the folder of a trained model, such as exp/asr_train"
-    [ -f "${upstream_exp}/config.yaml" ] || fail "there is no ${upstream_exp}/config.yaml: expected the folder of a trained model"
-    if [ -n "${upstream_model}" ] && [ ! -f "${upstream_exp}/${upstream_model}" ]; then
-        fail "there is no ${upstream_exp}/${upstream_model}: choose other weights with --upstream_model"
-    fi
-    upstream_tag=$(basename "${upstream_exp}")
-    upstream_opts=(--upstream_exp "${upstream_exp}")
-    if [ -n "${upstream_model}" ]; then
-        upstream_opts+=(--upstream_model "${upstream_model}")
-        upstream_key=$(work_key "" "${upstream_exp}/config.yaml" "${upstream_exp}/${upstream_model}")
-    else
-        upstream_key=$(work_key "" "${upstream_exp}/config.yaml" "${upstream_exp}"/valid.*.pth)
-    fi
-fi
+. "${_template}"/probe_upstream.sh
 
 # Names of sets: in a recipe that has been trained, its model knows them.
 if [ -n "${upstream_exp}" ]; then
@@ -147,12 +129,19 @@ if [ "${layers}" != "*" ]; then
     layer_opts=(--layers "$(printf '%q' "$(echo "${layers}" | tr -s ' ' ,)")")
 fi
 
-# is_chosen <layer>: whether one of the names and globs in --layers matches.
+# dashes <text>: prints the dashes in a name or glob, but for those in brackets.
+dashes() {
+    echo "$1" | sed -e 's/\[[^]]*\]//g' -e 's/[^-]//g'
+}
+
+# is_chosen <layer>: whether one of the names and globs in --layers matches. No wildcard
+# crosses the dash before a part of a block: "block*" are blocks, "block*-attention" parts.
 is_chosen() {
     local patterns pattern
     # Read, not split by the shell, which would replace a glob by names of files.
     read -r -a patterns <<<"${layers//,/ }"
     for pattern in "${patterns[@]}"; do
+        [ "$(dashes "$1")" = "$(dashes "${pattern}")" ] || continue
         # shellcheck disable=SC2053
         [[ $1 != ${pattern} ]] || return 0
     done
@@ -170,7 +159,7 @@ fi
 if [ -z "${probe_tag}" ]; then
     probe_tag=$(basename "${probe_config:-train_probe}" .yaml)
     if [ "${layers}" != "*" ]; then
-        probe_tag+="_$(echo "${layers}" | sed -e 's/[ ,][ ,]*/-/g' -e 's/[^A-Za-z0-9-]/X/g')"
+        probe_tag+="_$(echo "${layers}" | sed -e 's/[ ,][ ,]*/-/g' -e 's/[^A-Za-z0-9_-]/X/g')"
     fi
     if [ "${states}" = dump ]; then
         probe_tag+="_dump_${dump_dtype}"
@@ -180,9 +169,9 @@ if [ -z "${probe_tag}" ]; then
         probe_tag+=$(echo "${probe_args}" | sed -e 's/--/_/g' -e 's/[ |=/]//g')
     fi
 fi
-hidden_dir=${dumpdir}/hidden/${upstream_tag}
-probe_stats_dir=${probe_stats_dir:-${expdir}/probe_stats_${upstream_tag}}
-probe_exp=${probe_exp:-${expdir}/probe_${upstream_tag}_${probe_tag}}
+hidden_dir=${dumpdir}/hidden/${upstream_name}
+probe_stats_dir=${probe_stats_dir:-${expdir}/probe_stats_${upstream_name}}
+probe_exp=${probe_exp:-${expdir}/probe_${upstream_name}_${probe_tag}}
 inference_dir=${probe_exp}/reconstruct_${inference_tag:-${vocoder_preset}}
 
 to_dump=${dump_sets}

@@ -40,6 +40,8 @@ seed=0                # Seed of all trainings, of sampling trials and of interva
 # ASR model related
 upstream_exp=         # If specified, this trained model is probed, and no ASR is trained.
 upstream_model=       # File name of the probed weights; by default inference_asr_model.
+upstream_tag=         # If specified, this published model is probed, and no ASR is trained.
+upstream_zip=         # If specified, this packed model is probed, and no ASR is trained.
 asr_config=           # Config for asr model training.
 asr_args=             # Arguments for asr model training, e.g., "--max_epoch 10".
 asr_tag=              # Suffix to the result dir for asr model training.
@@ -251,15 +253,19 @@ score_upstream() {
 
 # ---------------------------------------------------------------- the order
 probe() {
+    local upstream=(--upstream_exp "${upstream_exp}" --upstream_tag "${upstream_tag}" --upstream_zip "${upstream_zip}")
+    ! "${train_asr}" || upstream=(--upstream_exp "${asr_exp}")
     ./probe.sh --stage "$1" --stop_stage "$2" --skip_stages "${skip_stages}" \
         --python "${python}" --seed "${seed}" --ngpu "${ngpu}" --nj "${nj}" --inference_nj "${inference_nj}" \
         --dumpdir "${dumpdir}" --expdir "${expdir}" --probe_config "${probe_config}" \
         --train_set "${train_set}" --valid_set "${valid_set}" --test_sets "${test_sets}" \
-        --upstream_exp "${upstream_exp:-${asr_exp}}" --upstream_model "${upstream_model}" \
+        "${upstream[@]}" --upstream_model "${upstream_model}" \
         --check_until "${stop_stage}" "${probe_opts[@]}"
 }
 
-if [ -z "${upstream_exp}" ]; then
+train_asr=false
+if [ -z "${upstream_exp}${upstream_tag}${upstream_zip}" ]; then
+    train_asr=true
     upstream_model=${upstream_model:-${inference_asr_model}}
     if [ "${stage}" -le 3 ] && [ "${stop_stage}" -ge 3 ] \
         && ! [[ " ${skip_stages} " =~ [[:space:]]3[[:space:]] ]]; then

@@ -1,0 +1,165 @@
+"""Which model is probed: the options that all commands name it by, and loading it.
+
+One of an exp folder, a published model's tag and a packed file. Importing this file
+loads neither torch nor ESPnet.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Union
+
+from espnet_probe.errors import ProbeError
+
+if TYPE_CHECKING:
+    from espnet_probe.upstream import Upstream
+
+#: An option's name → what it names.
+OPTIONS = {
+    "upstream_exp": "folder of the probed model, as ESPnet's training left it",
+    "upstream_tag": "name of a published model, such as espnet/owsm_ctc_v4_1B, or URL",
+    "upstream_zip": "file with the probed model, as ESPnet's pack made it",
+    "upstream_model": "file name of the weights in --upstream_exp; by default the best "
+    "average there is",
+    "upstream_task": "ESPnet's task of the model, such as asr or s2t, where what it "
+    "brings does not tell",
+}
+
+#: How a message names the alternatives.
+ONE_OF = "--upstream_exp DIR, --upstream_tag TAG or --upstream_zip FILE"
+
+
+@dataclass(frozen=True)
+class UpstreamChoice:
+    """The model that a user or a file names.
+
+    Attributes:
+        exp: Folder that a training left, or
+        tag: a published model, or
+        zip: a packed file; exactly one of the three is there.
+        model: File name of the weights in ``exp``.
+        task: Name of its ESPnet task, where one was said.
+    """
+
+    exp: Optional[str] = None
+    tag: Optional[str] = None
+    zip: Optional[str] = None
+    model: Optional[str] = None
+    task: Optional[str] = None
+
+    def load(self, device: str = "cpu") -> "Upstream":
+        """Load the model.
+
+        Args:
+            device: "cpu", "cuda" or "cuda:N".
+
+        Raises:
+            ProbeError: If it cannot be found, loaded or probed.
+        """
+        from espnet_probe.upstream import Upstream
+
+        if self.tag is not None:
+            return Upstream.from_pretrained(self.tag, device, self.task)
+        if self.zip is not None:
+            return Upstream.from_zip(self.zip, device, self.task)
+        assert self.exp is not None
+        return Upstream.from_exp(self.exp, self.model, device, self.task)
+
+
+def add_upstream_options(parser: Any) -> None:
+    """Add the options that name a model; see :func:`find_choice`.
+
+    Args:
+        parser: An argparse parser or a group of one.
+    """
+    for name, text in OPTIONS.items():
+        # As ESPnet's options, so that an unset shell variable counts as not given.
+        parser.add_argument(f"--{name}", type=_text_or_none, default=None, help=text)
+
+
+def _text_or_none(text: str) -> Optional[str]:
+    return None if text.lower() in ("", "none", "null", "nil") else text
+
+
+def find_choice(
+    options: Union[argparse.Namespace, Mapping[str, Any]],
+) -> Optional[UpstreamChoice]:
+    """Return the model that options name; None if they name none.
+
+    Args:
+        options: Parsed arguments, or a configuration with the same names.
+
+    Raises:
+        ProbeError: If they name several, or weights in something that is no folder.
+    """
+    given = options if isinstance(options, Mapping) else vars(options)
+    values = {name: given.get(name) or None for name in OPTIONS}
+    named = [f"--upstream_{kind}" for kind in ("exp", "tag", "zip")]
+    named = [name for name in named if values[name[2:]] is not None]
+    if len(named) > 1:
+        raise ProbeError(
+            f"got {' and '.join(named)}: expected one of {ONE_OF}; leave out the others"
+        )
+    if values["upstream_model"] is not None and named not in ([], ["--upstream_exp"]):
+        raise ProbeError(
+            f"--upstream_model {values['upstream_model']} names a file in "
+            f"--upstream_exp: leave it out with {named[0]}"
+        )
+    if not named:
+        return None
+    fields = {name.removeprefix("upstream_"): value for name, value in values.items()}
+    return UpstreamChoice(**fields)
+
+
+def needed_choice(
+    options: Union[argparse.Namespace, Mapping[str, Any]],
+) -> UpstreamChoice:
+    """Return the model that options name.
+
+    Args:
+        options: As of :func:`find_choice`.
+
+    Raises:
+        ProbeError: If they do not name exactly one.
+    """
+    choice = find_choice(options)
+    if choice is None:
+        raise ProbeError(f"no model was named: give {ONE_OF}")
+    return choice
+
+
+def load_upstream(
+    options: Union[argparse.Namespace, Mapping[str, Any]], device: str = "cpu"
+) -> "Upstream":
+    """Load the model that options name.
+
+    Args:
+        options: As of :func:`find_choice`.
+        device: "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        ProbeError: If they do not name exactly one, or it cannot be loaded.
+    """
+    return needed_choice(options).load(device)
+
+
+def moved_choice(
+    recorded: Mapping[str, Any],
+    said: Optional[Union[str, Path, UpstreamChoice]],
+) -> Optional[UpstreamChoice]:
+    """Return the model that a configuration records, unless it is said to be elsewhere.
+
+    Args:
+        recorded: The configuration of what was made with the model.
+        said: Where the model is now; a path is that of an exp folder.
+    """
+    if isinstance(said, (str, Path)):
+        said = UpstreamChoice(exp=str(said))
+    if said is None:
+        return find_choice(recorded)
+    model = said.model
+    if model is None and said.exp is not None:
+        # The folder has moved, its weights still have their name.
+        model = recorded.get("upstream_model") or None
+    task = said.task or recorded.get("upstream_task") or None
+    return UpstreamChoice(said.exp, said.tag, said.zip, model, task)
