@@ -37,7 +37,8 @@ def select_names(
 
     Args:
         patterns: Names or globs such as ``blstm*`` or ``block[3-6]``; a string
-            holds several, separated by blanks or commas.
+            holds several, separated by blanks or commas. Where layers are named
+            by module path, ``encoder.layers.3`` is ``layers-3``.
         available: All names of the model, in network order.
 
     Raises:
@@ -45,6 +46,10 @@ def select_names(
     """
     if isinstance(patterns, str):
         patterns = patterns.replace(",", " ").split()
+    # A module path: canonical names have no dots.
+    patterns = [
+        pattern.removeprefix("encoder.").replace(".", PART) for pattern in patterns
+    ]
     if not patterns:
         raise ProbeError(
             f"no layer was chosen: name some of {listing(available)}, or '*' for all"

@@ -54,3 +54,9 @@ def test_a_wildcard_does_not_reach_into_blocks(patterns, expected):
 def test_an_unknown_part_is_answered_with_examples():
     with pytest.raises(ProbeError, match="final, and parts such as block1-attention"):
         select_names("block1-mlp", BLOCKS)
+
+
+def test_a_module_path_may_have_its_dots():
+    names = ["conv", "layers-3", "layers-3-norm", "final"]
+    assert select_names("encoder.layers.3", names) == ["layers-3"]
+    assert select_names("layers.*.norm conv", names) == ["conv", "layers-3-norm"]
