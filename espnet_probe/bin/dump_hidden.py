@@ -8,7 +8,9 @@ command. For several jobs give every one its part of the utterances::
     ${cmd} JOB=1:2 dump.JOB.log python3 -m espnet_probe.bin.dump_hidden \\
         --key_file keys.JOB.scp ...
 
-The job that finds all utterances of the set recorded writes ``hidden.scp``.
+The job that finds all utterances of the set recorded writes ``hidden.scp``. Jobs with
+the same utterances share them: each passes over what another one is writing, comes
+back to it at the end, and writes it if the other one has died.
 """
 
 import argparse
@@ -16,13 +18,14 @@ import logging
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, List, NoReturn, Optional, Sequence
 
 from espnet_probe.bin.cli import run
 from espnet_probe.errors import ProbeError
-from espnet_probe.upstream.choice import add_upstream_options, needed_choice
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from espnet_probe.bin.waveforms import Waveforms
     from espnet_probe.layers.layer import Layer
     from espnet_probe.store import StateWriter
@@ -35,7 +38,16 @@ def get_parser() -> argparse.ArgumentParser:
         description="Dump the hidden states of an ASR model's layers for a data set.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add_upstream_options(parser)
+    parser.add_argument(
+        "--upstream_exp",
+        type=Path,
+        required=True,
+        help="ESPnet's folder of the trained model, with config.yaml and weights",
+    )
+    parser.add_argument(
+        "--upstream_model",
+        help="name of the weights in it; by default the best average there",
+    )
     parser.add_argument(
         "--data_dir", type=Path, required=True, help="folder with wav.scp"
     )
@@ -89,10 +101,10 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
             f"--chunk_size is {args.chunk_size}, --num_threads {args.num_threads} and "
             f"--ngpu {args.ngpu}: expected at least 1, at least 1, and 0 or 1"
         )
-    choice = needed_choice(args)
     import torch
 
     from espnet_probe.bin.waveforms import Waveforms, chosen_keys
+    from espnet_probe.upstream import Upstream
 
     if args.ngpu and not torch.cuda.is_available():
         raise ProbeError("--ngpu 1, but torch finds no GPU: use --ngpu 0")
@@ -100,7 +112,9 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     waveforms = Waveforms(args.data_dir)
     keys = chosen_keys(waveforms, args.key_file)
     torch.set_num_threads(args.num_threads)
-    upstream = choice.load("cuda" if args.ngpu else "cpu")
+    upstream = Upstream.from_exp(
+        args.upstream_exp, args.upstream_model, "cuda" if args.ngpu else "cpu"
+    )
     layers = upstream.select(args.layers)
     waveforms.fs = upstream.fs
     # Every file of the whole set is looked at, also those of other jobs: what the
@@ -222,9 +236,7 @@ def dump(
     chunks: Sequence[List[str]],
     writers: Dict[str, "StateWriter"],
 ) -> None:
-    """Write what is missing, one utterance and one forward pass at a time.
-
-    One at a time, because the states of some models depend on the batch.
+    """Write what is missing, chunk after chunk.
 
     Args:
         upstream: The model.
@@ -232,32 +244,67 @@ def dump(
         chunks: Utterances to be recorded together.
         writers: The writers by layer name.
     """
-    import torch
     from tqdm import tqdm
 
+    from espnet_probe.store import ShardBusy
+
     total = sum(len(chunk) for chunk in chunks)
+    busy = []
     with tqdm(total=total, desc="dump", unit="utt", mininterval=1.0) as progress:
         for chunk in chunks:
-            todo = {
-                name: [key for key in chunk if key not in writer.done]
-                for name, writer in writers.items()
-            }
-            missing = {name: set(keys) for name, keys in todo.items() if keys}
-            with ExitStack() as stack:
-                shards = {
-                    name: stack.enter_context(writers[name].shard(todo[name]))
-                    for name in missing
-                }
-                for key in chunk:
-                    names = [name for name, keys in missing.items() if key in keys]
-                    if names:
-                        waveform = torch.from_numpy(waveforms[key])
-                        lengths = torch.tensor([len(waveform)])
-                        states = upstream.hidden_states(waveform[None], lengths, names)
-                        for name in names:
-                            features = states[name].item(0).cpu().numpy()
-                            shards[name].add(key, features, len(waveform))
-                    progress.update()
+            try:
+                dump_chunk(upstream, waveforms, chunk, writers, progress, wait=False)
+            except ShardBusy:
+                busy.append(chunk)
+        for chunk in busy:
+            logging.info("waiting for the job that writes %s ...", chunk[0])
+            dump_chunk(upstream, waveforms, chunk, writers, progress, wait=True)
+
+
+def dump_chunk(
+    upstream: "Upstream",
+    waveforms: "Waveforms",
+    chunk: Sequence[str],
+    writers: Dict[str, "StateWriter"],
+    progress: "tqdm[NoReturn]",
+    wait: bool,
+) -> None:
+    """Write what is missing of a chunk, one utterance and one forward pass at a time.
+
+    One at a time, because the states of some models depend on the batch.
+
+    Args:
+        upstream: The model.
+        waveforms: Where the utterances are read from.
+        chunk: Utterances to be recorded together.
+        writers: The writers by layer name. All jobs have them in the network's
+            order, so that no two wait for each other.
+        progress: Counts the utterances.
+        wait: Whether to wait while another job writes the same utterances.
+
+    Raises:
+        ShardBusy: If one does, and ``wait`` is false.
+    """
+    import torch
+
+    with ExitStack() as stack:
+        shards = {}
+        for name, writer in writers.items():
+            keys = [key for key in chunk if key not in writer.done]
+            if keys:
+                shard = stack.enter_context(writer.shard(keys, wait))
+                if shard is not None:
+                    shards[name] = shard
+        for key in chunk:
+            names = [name for name, shard in shards.items() if key in shard.keys]
+            if names:
+                waveform = torch.from_numpy(waveforms[key])
+                lengths = torch.tensor([len(waveform)])
+                states = upstream.hidden_states(waveform[None], lengths, names)
+                for name in names:
+                    features = states[name].item(0).cpu().numpy()
+                    shards[name].add(key, features, len(waveform))
+            progress.update()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,6 @@ are separate modules, and none of them loads torch or ESPnet.
 from espnet_probe.store.description import DumpDescription
 from espnet_probe.store.reader import StateReader
 from espnet_probe.store.record import Record
-from espnet_probe.store.writer import StateWriter
+from espnet_probe.store.writer import ShardBusy, StateWriter
 
-__all__ = ["DumpDescription", "Record", "StateReader", "StateWriter"]
+__all__ = ["DumpDescription", "Record", "ShardBusy", "StateReader", "StateWriter"]

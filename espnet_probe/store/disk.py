@@ -13,7 +13,10 @@ from espnet_probe.store.record import (
 )
 
 #: One line of records.jsonl and one of hidden.scp, generously; ids come on top.
-_LINES_BYTES = 350
+_LINES_BYTES = 450
+
+#: dump.yaml, generously.
+_DESCRIPTION_BYTES = 2048
 
 #: A small file fills whole blocks, of 4096 bytes on most file systems.
 _BLOCK_BYTES = 4096
@@ -40,7 +43,7 @@ def estimate_bytes(
         Bytes for all layers together, records and headers included.
     """
     size = BYTES_PER_NUMBER[dtype]
-    total = 0
+    total = len(layers) * _DESCRIPTION_BYTES if num_samples else 0
     for utt_id, samples in num_samples.items():
         name_bytes = len(utt_id.encode())
         for frame_shift, width in layers:

@@ -16,7 +16,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[Optional[IO[bytes]]]:
 
     The kernel drops the lock with the process, however it ends, so a file that
     can be locked belongs to no living job. Jobs on several machines are told
-    apart where the file system passes flock on (NFS does under Linux).
+    apart where the file system passes flock on: see ``docs/file_formats.md``.
 
     Args:
         path: The file to lock.
@@ -53,6 +53,8 @@ def locked(path: Path, wait: bool = True) -> Iterator[Optional[IO[bytes]]]:
     try:
         yield handle
     finally:
+        # Closing alone would leave the lock to a process that was forked meanwhile.
+        fcntl.flock(handle, fcntl.LOCK_UN)
         handle.close()
 
 
@@ -64,11 +66,15 @@ def replace_text(path: Path, text: str, temporary: Path) -> None:
         text: What it shall hold.
         temporary: A name in the same folder that no other job uses meanwhile.
     """
-    with open(temporary, "w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "w", encoding="utf-8") as handle:
+            handle.write(text)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 
@@ -82,8 +88,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def _is_at(handle: IO[bytes], path: Path) -> bool:
+    # Opened, not asked by name: on NFS only that is sure to see what another
+    # machine has done ("close-to-open"; names are cached for up to a minute).
     try:
-        found = os.stat(path)
+        with open(path, "rb") as found:
+            return os.path.samestat(os.fstat(handle.fileno()), os.fstat(found.fileno()))
     except FileNotFoundError:
         return False
-    return os.path.samestat(os.fstat(handle.fileno()), found)

@@ -3,6 +3,7 @@
 import math
 import os
 import struct
+from io import BufferedReader
 from pathlib import Path
 from typing import Dict, Iterator, KeysView, Optional, Tuple
 
@@ -13,6 +14,7 @@ from espnet_probe.errors import ProbeError
 from espnet_probe.store.description import DumpDescription
 from espnet_probe.store.record import Record
 from espnet_probe.store.record_file import read_records
+from espnet_probe.store.recovery import damaged_records
 
 #: A float32 matrix in a Kaldi ark: binary marker, token "FM ", and the numbers of
 #: rows and columns, each as a width byte (4) and a little-endian int32
@@ -31,7 +33,8 @@ class StateReader:
         directory: The folder, as :class:`espnet_probe.store.StateWriter` leaves it.
 
     Raises:
-        ProbeError: If the folder is none, or its records cannot be read.
+        ProbeError: If the folder is none, its records cannot be read, or a file
+            that they name is missing or too short.
 
     Examples:
         >>> reader = StateReader("dump/hidden/asr/test/blstm3")  # doctest: +SKIP
@@ -43,6 +46,14 @@ class StateReader:
         self.directory = Path(directory)
         self.description = DumpDescription.read(self.directory)
         self.records: Dict[str, Record] = read_records(self.directory)
+        damaged = damaged_records(self.directory, self.records.values())
+        if damaged:
+            raise ProbeError(
+                f"{self.directory / damaged[0].shard} is missing or cut short: it has "
+                f"to hold the states of utterance {damaged[0].utt_id}, and "
+                f"{len(damaged)} of {len(self)} utterances here are lost so; run the "
+                "same dump again, it writes them anew"
+            )
 
     def keys(self) -> KeysView[str]:
         """Return the utterances, in the order in which they were written."""
@@ -70,9 +81,9 @@ class StateReader:
     ) -> NDArray[np.floating]:
         """Read the states of an utterance, or of a part of it.
 
-        State ``i`` stands for the time from ``i`` to ``i + 1`` frame shifts; all
-        states that have a part in [start, end) are read, and no others from
-        the disk.
+        State ``i`` stands for the time from ``i`` to ``i + 1`` frame shifts. All
+        states that have a part in [start, end) are read, and no others from the
+        disk; a time within a millionth of a frame shift of a border is on it.
 
         Args:
             utt_id: The utterance.
@@ -96,9 +107,12 @@ class StateReader:
         first, stop = _frames(record, start, end)
         path = self.directory / record.shard
         try:
-            if record.offset is None:
-                return _read_npy(path, record, first, stop)
-            return _read_ark(path, record, record.offset, first, stop)
+            with open(path, "rb") as handle:
+                if record.offset is None:
+                    _skip_npy_header(handle, record)
+                else:
+                    _skip_ark_header(handle, record, record.offset)
+                return _read_rows(handle, record, first, stop)
         except (OSError, ValueError, EOFError, struct.error) as error:
             reason = getattr(error, "strerror", None) or error
             raise ProbeError(
@@ -109,40 +123,50 @@ class StateReader:
 
 def _frames(record: Record, start: float, end: Optional[float]) -> Tuple[int, int]:
     length, shift = record.shape[0], record.frame_shift
-    first = math.floor(start / shift + _FRAME_TOLERANCE)
-    stop = length if end is None else math.ceil(end / shift - _FRAME_TOLERANCE)
-    if start < 0 or first >= length or stop <= first:
-        until = "the end" if end is None else f"{end} s"
-        raise ProbeError(
-            f"utterance {record.utt_id}: there are no states from {start} s to "
-            f"{until}; they go from 0 to {length * shift:.3f} s"
-        )
-    return first, min(stop, length)
+    last = length if end is None else min(end / shift, length)
+    # Asked this way round, for every comparison with NaN is false.
+    if start >= 0 and last > 0 and start / shift < length:
+        first = math.floor(start / shift + _FRAME_TOLERANCE)
+        stop = math.ceil(last - _FRAME_TOLERANCE)
+        if first < stop:
+            return first, stop
+    until = "the end" if end is None else f"{end} s"
+    raise ProbeError(
+        f"utterance {record.utt_id}: there are no states from {start} s to {until}; "
+        f"they go from 0 to {length * shift:.3f} s"
+    )
 
 
-def _read_ark(
-    path: Path, record: Record, offset: int, first: int, stop: int
-) -> NDArray[np.floating]:
+def _skip_ark_header(handle: BufferedReader, record: Record, offset: int) -> None:
+    handle.seek(offset)
+    header = _ARK_HEADER.unpack(handle.read(_ARK_HEADER.size))
     rows, columns = record.shape
-    with open(path, "rb") as handle:
-        handle.seek(offset)
-        header = _ARK_HEADER.unpack(handle.read(_ARK_HEADER.size))
-        if header != (_ARK_START, 4, rows, 4, columns):
-            raise ValueError(f"no float32 matrix of {rows} x {columns} at {offset}")
-        handle.seek(first * columns * 4, os.SEEK_CUR)
-        flat = np.fromfile(handle, dtype="<f4", count=(stop - first) * columns)
-    # A matrix cut behind the wanted part is not noticed, and does no harm.
-    return flat.reshape(stop - first, columns).astype(np.float32, copy=False)
+    if header != (_ARK_START, 4, rows, 4, columns):
+        raise ValueError(f"no float32 matrix of {rows} x {columns} at {offset}")
 
 
-def _read_npy(
-    path: Path, record: Record, first: int, stop: int
-) -> NDArray[np.floating]:
-    # Memory-mapped: only the pages of the wanted rows are read.
-    states = np.load(path, mmap_mode="r", allow_pickle=False)
-    if states.shape != record.shape or states.dtype != np.dtype(record.dtype):
+def _skip_npy_header(handle: BufferedReader, record: Record) -> None:
+    if np.lib.format.read_magic(handle) != (1, 0):
+        raise ValueError("npy files of a dump have version 1.0")
+    shape, by_columns, dtype = np.lib.format.read_array_header_1_0(handle)
+    if by_columns or shape != record.shape or dtype != _on_disk(record):
         raise ValueError(
-            f"got {states.dtype} {states.shape}, recorded is {record.dtype} "
-            f"{record.shape}"
+            f"got {dtype} {shape}, recorded is {record.dtype} {record.shape}"
         )
-    return np.array(states[first:stop])
+
+
+def _read_rows(
+    handle: BufferedReader, record: Record, first: int, stop: int
+) -> NDArray[np.floating]:
+    columns, dtype = record.shape[1], _on_disk(record)
+    handle.seek(first * columns * dtype.itemsize, os.SEEK_CUR)
+    states = np.empty((stop - first, columns), dtype)
+    # Of a matrix cut behind the wanted part that part can be read.
+    if handle.readinto(states.reshape(-1).view(np.uint8)) != states.nbytes:
+        raise EOFError("the end of the file comes first")
+    return states.astype(record.dtype, copy=False)
+
+
+def _on_disk(record: Record) -> np.dtype[np.floating]:
+    # Little-endian, whatever the machine.
+    return np.dtype(record.dtype).newbyteorder("<")

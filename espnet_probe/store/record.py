@@ -22,6 +22,9 @@ NPY_HEADER_BYTES = 128
 #: The file that holds the records of a layer, one JSON object a line.
 RECORDS_FILE = "records.jsonl"
 
+#: The scp file for ESPnet's data loader: type kaldi_ark (float32) or npy (float16).
+SCP_FILE = "hidden.scp"
+
 
 @dataclass(frozen=True)
 class Record:

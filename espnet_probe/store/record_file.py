@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import IO, Dict, Iterable, List
+from typing import IO, Dict, Iterable, List, Sequence
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.store.locking import locked
 from espnet_probe.store.record import RECORDS_FILE, Record
+from espnet_probe.store.shard_name import shard_file_name, shard_name
 
 
 def read_records(directory: Path) -> Dict[str, Record]:
@@ -54,9 +55,9 @@ def append_records(directory: Path, records: Iterable[Record]) -> None:
 def drop_broken_tail(handle: IO[bytes]) -> None:
     """Undo an append that was cut short by a kill; the file must be locked.
 
-    With the broken line go the lines before it that belong to the same shard:
-    a shard is recorded as a whole or not at all, so that the run that repeats
-    it writes the same bytes.
+    With the broken line go the lines before it of the same append: a shard is
+    recorded as a whole or not at all, so that the run that repeats it writes the
+    same bytes. The shard's name tells whether its lines are all there.
     """
     size = handle.seek(0, os.SEEK_END)
     if size == 0:
@@ -65,17 +66,23 @@ def drop_broken_tail(handle: IO[bytes]) -> None:
     if handle.read(1) == b"\n":
         return
     handle.seek(0)
-    lines = handle.read(size).splitlines(keepends=True)[:-1]
-    if lines:
-        last = shard_name(Record.from_json(lines[-1].decode()))
-        while lines and shard_name(Record.from_json(lines[-1].decode())) == last:
-            lines.pop()
-    handle.truncate(sum(len(line) for line in lines))
+    content = handle.read(size)
+    whole = content.rfind(b"\n") + 1
+    block: List[Record] = []
+    for record in reversed(_parse(content[:whole], Path(handle.name))):
+        if block and shard_name(record) != shard_name(block[0]):
+            break
+        block.insert(0, record)
+    if block and not _is_complete(block):
+        # Cutting lines off one by one keeps what is before them as it was.
+        for _ in block:
+            whole = content.rfind(b"\n", 0, whole - 1) + 1
+    handle.truncate(whole)
 
 
-def shard_name(record: Record) -> str:
-    """Return the ark or the folder of npy files that a record points into."""
-    return record.shard.split("/")[0]
+def _is_complete(records: Sequence[Record]) -> bool:
+    keys = [record.utt_id for record in records]
+    return shard_file_name(keys, records[0].dtype) == shard_name(records[0])
 
 
 def _parse(content: bytes, path: Path) -> List[Record]:

@@ -1,12 +1,13 @@
 """Putting a layer's folder in order after a kill or a damaged file."""
 
 from pathlib import Path
-from typing import List, Set
+from typing import Iterable, List, Set
 
 from espnet_probe.store.locking import locked, replace_text
-from espnet_probe.store.record import RECORDS_FILE, Record
-from espnet_probe.store.record_file import read_records, shard_name
-from espnet_probe.store.shard import SHARD_GLOB, remove
+from espnet_probe.store.record import RECORDS_FILE, SCP_FILE, Record
+from espnet_probe.store.record_file import read_records
+from espnet_probe.store.shard import remove
+from espnet_probe.store.shard_name import SHARD_GLOB, shard_name
 
 
 def is_intact(directory: Path, record: Record) -> bool:
@@ -23,31 +24,38 @@ def is_intact(directory: Path, record: Record) -> bool:
     return size >= record.end
 
 
+def damaged_records(directory: Path, records: Iterable[Record]) -> List[Record]:
+    """Return the records whose file is missing or too short, by its size alone.
+
+    Args:
+        directory: The layer's folder.
+        records: The records to look after.
+    """
+    return [record for record in records if not is_intact(directory, record)]
+
+
 def drop_damaged_shards(directory: Path) -> List[str]:
     """Take back the records of shards that are missing or too short.
 
     The caller holds the lock of the records. All records of such a shard go, so
-    that it is written again as it was.
+    that it is written again as it was, and so does ``hidden.scp``, which would
+    point to it.
 
     Returns:
         The names of these shards.
     """
     records = read_records(directory)
-    damaged = sorted(
-        {
-            shard_name(record)
-            for record in records.values()
-            if not is_intact(directory, record)
-        }
-    )
+    damaged = set(map(shard_name, damaged_records(directory, records.values())))
     if damaged:
+        # First, or a kill here would leave it without anything to be repaired.
+        remove(directory / SCP_FILE)
         kept = [
             record for record in records.values() if shard_name(record) not in damaged
         ]
         text = "".join(f"{record.to_json()}\n" for record in kept)
         temporary = directory / f".{RECORDS_FILE}.tmp"
         replace_text(directory / RECORDS_FILE, text, temporary)
-    return damaged
+    return sorted(damaged)
 
 
 def clean_up(directory: Path) -> None:

@@ -4,40 +4,18 @@ A shard is made under a temporary name by one job alone; renaming and recording
 it is the business of :mod:`espnet_probe.store.writer`.
 """
 
-import hashlib
 import io
 import os
 import shutil
 from pathlib import Path
-from typing import IO, Optional, Protocol, Sequence, Tuple
+from typing import IO, Optional, Protocol, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 from omniio import kaldi
 
 from espnet_probe.store.locking import sync_folder
-
-#: All shards of a folder, and nothing else in it, match this.
-SHARD_GLOB = "states.*"
-
-
-def shard_file_name(keys: Sequence[str], dtype: str) -> str:
-    """Return the name of the shard for these utterances.
-
-    It follows from the utterances alone: a run that is repeated writes the same
-    files, and jobs with different utterances never meet.
-
-    Args:
-        keys: The utterances, in the order in which they will be written.
-        dtype: ``float32`` gives the name of an ark, ``float16`` of a folder.
-    """
-    digest = hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
-    return f"states.{digest}.ark" if dtype == "float32" else f"states.{digest}"
-
-
-def npy_file_name(utt_id: str) -> str:
-    """Return a file name for an utterance; a slash cannot stand in one."""
-    return utt_id.replace("%", "%25").replace("/", "%2F") + ".npy"
+from espnet_probe.store.shard_name import npy_file_name
 
 
 def remove(path: Path) -> None:

@@ -2,9 +2,9 @@
 
 import logging
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Iterator, List, Sequence, Set
+from typing import IO, Iterator, List, Optional, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,23 +16,19 @@ from espnet_probe.store.description import (
     check_same,
 )
 from espnet_probe.store.locking import locked, replace_text, sync_folder
-from espnet_probe.store.record import RECORDS_FILE, Record
+from espnet_probe.store.record import RECORDS_FILE, SCP_FILE, Record
 from espnet_probe.store.record_file import (
     append_records,
     drop_broken_tail,
     read_records,
 )
 from espnet_probe.store.recovery import clean_up, drop_damaged_shards
-from espnet_probe.store.shard import (
-    ArkShard,
-    NpyShard,
-    ShardFile,
-    remove,
-    shard_file_name,
-)
+from espnet_probe.store.shard import ArkShard, NpyShard, ShardFile, remove
+from espnet_probe.store.shard_name import shard_file_name
 
-#: The scp file for ESPnet's data loader: type kaldi_ark (float32) or npy (float16).
-SCP_FILE = "hidden.scp"
+
+class ShardBusy(ProbeError):
+    """Another job is writing the same utterances at this moment."""
 
 
 class StateWriter:
@@ -53,7 +49,7 @@ class StateWriter:
         >>> writer = StateWriter(folder, description)  # doctest: +SKIP
         >>> todo = [key for key in chunk if key not in writer.done]
         >>> with writer.shard(todo) as shard:
-        ...     for key in todo:
+        ...     for key in todo if shard else []:
         ...         shard.add(key, states[key], num_samples[key])
         >>> writer.finish(all_keys)
     """
@@ -88,7 +84,9 @@ class StateWriter:
             self.description.write(self.directory)
 
     @contextmanager
-    def shard(self, keys: Sequence[str]) -> Iterator["Shard"]:
+    def shard(
+        self, keys: Sequence[str], wait: bool = True
+    ) -> Iterator[Optional["Shard"]]:
         """Write the states of some utterances as one unit.
 
         When the block ends, the shard is made durable, renamed and recorded; on
@@ -96,27 +94,33 @@ class StateWriter:
 
         Args:
             keys: The utterances, all of which have to be added in the block.
+            wait: Whether to wait while another job is writing the same ones.
 
         Yields:
-            The shard, to be given every utterance's states in this order.
+            The shard, to be given every utterance's states in this order; None
+            if another job has recorded them since this one has looked.
 
         Raises:
-            ProbeError: If another job is writing the same utterances, or the
-                files cannot be written.
+            ShardBusy: If another job is writing the same utterances and ``wait``
+                is false.
+            ProbeError: If the files cannot be written.
             ValueError: If not exactly the utterances in ``keys`` were added.
         """
         name = shard_file_name(keys, self.description.dtype)
         lock_path = self.directory / f".{name}.lock"
         temporary = self.directory / f".{name}.tmp"
-        with locked(lock_path, wait=False) as lock:
+        with _locked_shard(lock_path, wait) as lock:
             if lock is None:
-                raise ProbeError(
+                raise ShardBusy(
                     f"{self.directory}: another job is writing {keys[0]} and "
-                    f"{len(keys) - 1} more; give the jobs different utterances"
+                    f"{len(keys) - 1} more; wait for it, or give it other utterances"
                 )
             try:
-                remove(temporary)
+                if self._recorded_since(name, keys):
+                    yield None
+                    return
                 with _writing(temporary):
+                    remove(temporary)
                     shard = Shard(name, temporary, keys, self.description)
                 try:
                     yield shard
@@ -128,6 +132,12 @@ class StateWriter:
                 remove(temporary)
                 # Before the lock is given up, or it could be somebody else's.
                 lock_path.unlink(missing_ok=True)
+
+    def _recorded_since(self, name: str, keys: Sequence[str]) -> bool:
+        # The records are read only if there is a reason: they may be many.
+        if (self.directory / name).exists():
+            self.done.update(read_records(self.directory))
+        return self.done.issuperset(keys)
 
     def _commit(self, shard: "Shard", temporary: Path) -> None:
         shard.close()
@@ -171,6 +181,9 @@ class Shard:
     """The utterances that are written and recorded together.
 
     Made by :meth:`StateWriter.shard`.
+
+    Attributes:
+        keys: The utterances, in the order in which they have to be added.
     """
 
     def __init__(
@@ -182,7 +195,7 @@ class Shard:
     ) -> None:
         self.name = name
         self.records: List[Record] = []
-        self._keys = list(keys)
+        self.keys = list(keys)
         self._description = description
         self._temporary = temporary
         self._file: ShardFile = (
@@ -205,7 +218,7 @@ class Shard:
             ValueError: If it is not this utterance's turn.
         """
         position = len(self.records)
-        if position >= len(self._keys) or self._keys[position] != utt_id:
+        if position >= len(self.keys) or self.keys[position] != utt_id:
             raise ValueError(f"{utt_id} is not at place {position} of the shard's keys")
         about = self._description
         where = f"utterance {utt_id}, layer {about.layer}"
@@ -247,13 +260,23 @@ class Shard:
 
     def close(self) -> None:
         """Make the files durable; every key must have been added."""
-        if len(self.records) != len(self._keys):
-            raise ValueError(f"{self._keys[len(self.records)]} was not added")
+        if len(self.records) != len(self.keys):
+            raise ValueError(f"{self.keys[len(self.records)]} was not added")
         self._file.close()
 
     def abandon(self) -> None:
         """Close the files as they are."""
         self._file.abandon()
+
+
+@contextmanager
+def _locked_shard(path: Path, wait: bool) -> Iterator[Optional[IO[bytes]]]:
+    # By hand, for only the locking is to be reported as a failure to write: what
+    # happens in the block below has reports of its own.
+    with ExitStack() as stack:
+        with _writing(path):
+            lock = stack.enter_context(locked(path, wait))
+        yield lock
 
 
 @contextmanager

@@ -3,12 +3,14 @@
 import logging
 import shutil
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, List, Sequence
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from dump_case import arguments, write_set
+from processes import contents
 from tiny_models import asr_config, write_exp
 
 from espnet_probe.bin.dump_hidden import get_parser, main
@@ -31,32 +33,7 @@ def exp(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     """Return a set of seven utterances of half a second to a second."""
-    random = np.random.default_rng(0)
-    folder = tmp_path / "raw"
-    folder.mkdir()
-    lines = []
-    for index in range(7):
-        path = folder / f"utt{index}.wav"
-        samples = random.standard_normal(int(random.integers(8000, 16000)))
-        soundfile.write(path, 0.1 * samples, 16000)
-        lines.append(f"utt{index} {path}\n")
-    (folder / "wav.scp").write_text("".join(lines))
-    return folder
-
-
-def arguments(exp: Path, data_dir: Path, output: Path, *more: str) -> List[str]:
-    """Return the command line, with chunks of three."""
-    chosen = ["--upstream_exp", str(exp), "--data_dir", str(data_dir)]
-    return [*chosen, "--output_dir", str(output), "--chunk_size", "3", *more]
-
-
-def contents(folder: Path) -> Dict[str, bytes]:
-    """Return all files below a folder with their bytes."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+    return write_set(tmp_path / "raw")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -117,7 +94,7 @@ def test_stopped_and_started_again(
 ) -> None:
     """Ctrl-C inside the second chunk; then the same bytes as without it.
 
-    Kills at every step of writing are tried in tests/store.
+    Kills are tried in test_dump_hidden_jobs, at every step of writing in tests/store.
     """
     command = arguments(exp, data_dir, tmp_path / "out", "--layers", "blstm1 blstm5")
     main(command)
