@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Dict, List, NoReturn, Optional, Sequence
 
 from espnet_probe.bin.cli import run
 from espnet_probe.errors import ProbeError
+from espnet_probe.upstream.choice import add_upstream_options, needed_choice
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -38,16 +39,7 @@ def get_parser() -> argparse.ArgumentParser:
         description="Dump the hidden states of an ASR model's layers for a data set.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument(
-        "--upstream_exp",
-        type=Path,
-        required=True,
-        help="ESPnet's folder of the trained model, with config.yaml and weights",
-    )
-    parser.add_argument(
-        "--upstream_model",
-        help="name of the weights in it; by default the best average there",
-    )
+    add_upstream_options(parser)
     parser.add_argument(
         "--data_dir", type=Path, required=True, help="folder with wav.scp"
     )
@@ -101,10 +93,10 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
             f"--chunk_size is {args.chunk_size}, --num_threads {args.num_threads} and "
             f"--ngpu {args.ngpu}: expected at least 1, at least 1, and 0 or 1"
         )
+    choice = needed_choice(args)
     import torch
 
     from espnet_probe.bin.waveforms import Waveforms, chosen_keys
-    from espnet_probe.upstream import Upstream
 
     if args.ngpu and not torch.cuda.is_available():
         raise ProbeError("--ngpu 1, but torch finds no GPU: use --ngpu 0")
@@ -112,9 +104,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     waveforms = Waveforms(args.data_dir)
     keys = chosen_keys(waveforms, args.key_file)
     torch.set_num_threads(args.num_threads)
-    upstream = Upstream.from_exp(
-        args.upstream_exp, args.upstream_model, "cuda" if args.ngpu else "cpu"
-    )
+    upstream = choice.load("cuda" if args.ngpu else "cpu")
     layers = upstream.select(args.layers)
     waveforms.fs = upstream.fs
     # Every file of the whole set is looked at, also those of other jobs: what the
