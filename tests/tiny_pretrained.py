@@ -145,3 +145,30 @@ def s3prl_hubert(path: Path, **settings: Any) -> str:
         path,
     )
     return str(path)
+
+
+def text_model(folder: Path, kind: str) -> str:
+    """Make a language model, as ``from_pretrained`` reads it.
+
+    Args:
+        folder: Where to.
+        kind: "t5", "gpt2" or "bert".
+
+    Returns:
+        The folder.
+    """
+    from transformers import AutoConfig, AutoModel
+
+    sizes: Dict[str, Dict[str, Any]] = {
+        "t5": dict(d_model=WIDTH, d_kv=8, d_ff=24, num_layers=2, num_heads=2),
+        "gpt2": dict(n_embd=WIDTH, n_layer=2, n_head=2, n_positions=512),
+        "bert": dict(
+            hidden_size=WIDTH,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=24,
+        ),
+    }
+    config = AutoConfig.for_model(kind, vocab_size=30, **sizes[kind])
+    AutoModel.from_config(config).save_pretrained(folder)
+    return str(folder)
