@@ -2,11 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from espnet_probe.bin.segments import Segment, read_segments
 from espnet_probe.errors import ProbeError
 
 #: ``some.ark:123``, as ESPnet's ``--audio_format flac.ark`` writes it.
@@ -18,7 +19,8 @@ class Waveforms:
 
     Args:
         data_dir: A folder with ``wav.scp``, such as ``dump/raw/<set>``; its files
-            are sound files, or entries of Kaldi arks.
+            are sound files, or entries of Kaldi arks. With ``segments`` beside it
+            the utterances are pieces of these.
         fs: The sampling rate that is expected, in Hz; None, until it is set,
             takes any.
 
@@ -30,10 +32,16 @@ class Waveforms:
         self.path = Path(data_dir) / "wav.scp"
         self.fs = fs
         self._files = read_columns(self.path)
+        segments = self.path.with_name("segments")
+        self._segments = (
+            read_segments(segments)
+            if segments.is_file()
+            else {key: Segment(key) for key in self._files}
+        )
 
     def keys(self) -> List[str]:
-        """Return all utterances in the order of ``wav.scp``."""
-        return list(self._files)
+        """Return all utterances in the order of ``wav.scp`` or ``segments``."""
+        return list(self._segments)
 
     def check(self, keys: Sequence[str]) -> Dict[str, int]:
         """Look at the headers of the sound files without reading the samples.
@@ -50,7 +58,7 @@ class Waveforms:
         """
         if keys and _IN_ARK.search(self._path(keys[0])):
             return self._check_arks(keys)
-        return {key: self._check(key) for key in keys}
+        return {key: last - first for key in keys for first, last in [self._check(key)]}
 
     def __getitem__(self, key: str) -> NDArray[np.float32]:
         """Read an utterance: (samples,), float32.
@@ -66,18 +74,23 @@ class Waveforms:
         path = self._path(key)
         if _IN_ARK.search(path):
             return self._read_ark(key, path)
-        self._check(key)
+        first, last = self._check(key)
         try:
-            samples, _ = soundfile.read(path, dtype="float32")
+            samples, _ = soundfile.read(path, dtype="float32", start=first, stop=last)
         except (OSError, soundfile.SoundFileError) as error:
             raise ProbeError(f"utterance {key}: cannot read {path}: {error}") from error
         waveform: NDArray[np.float32] = samples
         return waveform
 
     def _path(self, key: str) -> str:
-        path = self._files.get(key)
-        if path is None:
+        if key not in self._segments:
             raise ProbeError(f"utterance {key} is not in {self.path}")
+        recording = self._segments[key].recording
+        path = self._files.get(recording)
+        if path is None:
+            raise ProbeError(
+                f"utterance {key}: its recording {recording} is not in {self.path}"
+            )
         if path.endswith("|"):
             raise ProbeError(
                 f"utterance {key}: {self.path} holds a command; format the audio "
@@ -85,12 +98,11 @@ class Waveforms:
             )
         return path
 
-    def _check(self, key: str) -> int:
+    def _check(self, key: str) -> Tuple[int, int]:
+        """Look at a sound file's header; return the utterance's place in it."""
         import soundfile
 
         path = self._path(key)
-        if _IN_ARK.search(path):
-            return len(self._read_ark(key, path))
         if not Path(path).is_file():
             raise ProbeError(
                 f"utterance {key}: {path} is missing; {self.path} names it (paths are "
@@ -100,8 +112,7 @@ class Waveforms:
             info = soundfile.info(path)
         except (OSError, soundfile.SoundFileError) as error:
             raise ProbeError(f"utterance {key}: {path} is no sound: {error}") from error
-        self._check_format(key, info.samplerate, info.channels, info.frames)
-        return int(info.frames)
+        return self._check_format(key, info.samplerate, info.channels, info.frames)
 
     def _check_arks(self, keys: Sequence[str]) -> Dict[str, int]:
         # An ark has no index: to know a length it has to be decoded, so the list
@@ -109,10 +120,10 @@ class Waveforms:
         # rate of the others is checked when they are read.
         table = self.path.with_name("utt2num_samples")
         listed = read_columns(table) if table.is_file() else {}
-        lengths = {keys[0]: self._check(keys[0])}
+        lengths = {keys[0]: len(self[keys[0]])}
         for key in keys[1:]:
             number = listed.get(key, "")
-            lengths[key] = int(number) if number.isdigit() else self._check(key)
+            lengths[key] = int(number) if number.isdigit() else len(self[key])
         return lengths
 
     def _read_ark(self, key: str, path: str) -> NDArray[np.float32]:
@@ -126,11 +137,14 @@ class Waveforms:
             raise ProbeError(f"utterance {key}: {path} holds no sound")
         rate, samples = pair if isinstance(pair[0], int) else (pair[1], pair[0])
         channels = 1 if samples.ndim == 1 else samples.shape[1]
-        self._check_format(key, rate, channels, len(samples))
-        waveform: NDArray[np.float32] = samples.astype(np.float32)
+        first, last = self._check_format(key, rate, channels, len(samples))
+        waveform: NDArray[np.float32] = samples[first:last].astype(np.float32)
         return waveform
 
-    def _check_format(self, key: str, rate: int, channels: int, samples: int) -> None:
+    def _check_format(
+        self, key: str, rate: int, channels: int, samples: int
+    ) -> Tuple[int, int]:
+        """Check what a file holds; return the utterance's first and last sample."""
         if self.fs is not None and rate != self.fs:
             raise ProbeError(
                 f"utterance {key}: sampling rate is {rate} Hz, the upstream needs "
@@ -141,8 +155,12 @@ class Waveforms:
                 f"utterance {key}: got {channels} channels, expected one: choose or "
                 "mix them first"
             )
-        if samples == 0:
-            raise ProbeError(f"utterance {key}: the file has no samples; leave it out")
+        first, last = self._segments[key].samples(rate, samples)
+        if first == last:
+            raise ProbeError(
+                f"utterance {key}: the file has no samples for it; leave it out"
+            )
+        return first, last
 
 
 def read_columns(path: Path) -> Dict[str, str]:
