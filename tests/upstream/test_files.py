@@ -7,9 +7,11 @@ own loads from caches made here. Only the network is missing there.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
 from typing import Any, Dict
 
@@ -89,8 +91,6 @@ def hub_repository(hub: Path, name: str) -> Path:
 
 def fill_snapshot(snapshot: Path, archive: Path) -> None:
     """Fill a snapshot as a download does: links into a store of blobs."""
-    import zipfile
-
     blobs = snapshot.parent.parent / "blobs"
     blobs.mkdir()
     with zipfile.ZipFile(archive) as opened:
@@ -222,6 +222,18 @@ def test_weights_that_are_chosen_and_weights_that_are_not_there(exp):
         files_of_exp(exp, "3epoch.pth")
     with pytest.raises(ProbeError, match="no trained model in .*expected config.yaml"):
         files_of_exp(exp.parent)
+
+
+def test_weights_that_are_missing_in_the_file(exp, tmp_path):
+    shutil.copytree(exp.parent.parent, tmp_path / "recipe")
+    path = tmp_path / "recipe" / "exp" / "asr_tiny" / "valid.loss.ave.pth"
+    weights = torch.load(path, weights_only=True)
+    del weights["ctc.ctc_lo.bias"]
+    torch.save(weights, path)
+    with pytest.raises(
+        ProbeError, match=r"missing \['ctc.ctc_lo.bias'\], unexpected n"
+    ):
+        Upstream.from_exp(path.parent)
 
 
 def test_a_tag_that_is_a_path(exp, archive):
