@@ -9,7 +9,7 @@ import pytest
 from espnet_probe.store import StateReader
 
 LOADER_TYPE = {"float32": "kaldi_ark", "float16": "npy"}
-LAYERS = ["embed", "block3", "block3-attention", "frontend_block1"]
+LAYERS = ["embed", "block3", "block3-attention", "frontend_block1", "layers-0-norm"]
 KEYS = ["b", "a", "c", "e/1", "d%"]
 
 

@@ -9,6 +9,7 @@ import pytest
 from espnet_probe.errors import ProbeError
 from espnet_probe.store.record import RECORDS_FILE, Record
 from espnet_probe.store.record_file import append_records, read_records
+from espnet_probe.store.shard_name import shard_file_name
 
 
 def values(**changed: Any) -> Dict[str, Any]:
@@ -112,3 +113,21 @@ def test_half_an_append_is_taken_back_with_its_shard(tmp_path: Path) -> None:
     assert list(read_records(tmp_path)) == ["1", "2", "3"]
     append_records(tmp_path, [Record(**values(utt_id="5", shard=third))])
     assert list(read_records(tmp_path)) == ["1", "5"]
+
+
+def test_half_an_append_leaves_complete_shards(tmp_path: Path) -> None:
+    """If its first line is cut, what stands before it was recorded as a whole."""
+    keys = [["1", "2"], ["3", "4"]]
+    for chunk in keys:
+        shard = shard_file_name(chunk, "float32")
+        append_records(
+            tmp_path, [Record(**values(utt_id=key, shard=shard)) for key in chunk]
+        )
+    path = tmp_path / RECORDS_FILE
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2]) + lines[2][:20])
+    append_records(tmp_path, [])
+    assert path.read_bytes() == b"".join(lines[:2])
+    path.write_bytes(b"".join(lines[:3]) + lines[3][:20])
+    append_records(tmp_path, [])
+    assert path.read_bytes() == b"".join(lines[:2])
