@@ -139,7 +139,7 @@ def build_model(config: Dict[str, Any], task: str) -> torch.nn.Module:
     if config.get("encoder") == "whisper":
         provide_mel_bins()
     espnet_task = task_class(task)
-    options = {**espnet_task.get_default_config(), **copy.deepcopy(config)}
+    options = {**_defaults(espnet_task), **copy.deepcopy(config)}
     # How weights are drawn before a training; they come from a file here. ESPnet
     # refuses values that it no longer has.
     options["init"] = None
@@ -158,6 +158,21 @@ def build_model(config: Dict[str, Any], task: str) -> torch.nn.Module:
         logging.debug("building the model failed", exc_info=True)
         raise ProbeError(_explain(error, config, task)) from error
     return model
+
+
+def _defaults(espnet_task: Any) -> Dict[str, Any]:
+    """Return the defaults of a task's options.
+
+    ESPnet parses the arguments of the process to get at them: those of another
+    command here, some with the names of the task's own.
+    """
+    arguments = sys.argv
+    sys.argv = arguments[:1]
+    try:
+        defaults: Dict[str, Any] = espnet_task.get_default_config()
+    finally:
+        sys.argv = arguments
+    return defaults
 
 
 def unneeded_weights(config: Dict[str, Any], task: str) -> Tuple[str, ...]:

@@ -20,7 +20,7 @@ from espnet_probe.upstream.build import (
     safe_loading,
     unneeded_weights,
 )
-from espnet_probe.upstream.packages import NEEDED, REMEDIES, is_installed
+from espnet_probe.upstream.packages import NEEDED, REMEDIES, is_installed, packages_of
 from espnet_probe.upstream.task_kinds import find_task, task_class
 from espnet_probe.upstream.weights import load_weights, model_hash
 
@@ -155,6 +155,16 @@ def test_options_of_a_later_espnet_have_their_defaults():
     # An initialisation that ESPnet no longer has.
     config["init"] = "chainer"
     assert build_model(config, "asr").state_dict().keys() == known
+
+
+def test_arguments_of_the_running_command_do_not_matter(monkeypatch):
+    config = tiny_config("asr")
+    # Those of a training of probes, which has options of the same names.
+    words = ["probe_train", "--config", "none.yaml", "--preencoder", "linear"]
+    monkeypatch.setattr(sys, "argv", words)
+    config.pop("preencoder", None)
+    assert build_model(config, "asr").preencoder is None
+    assert sys.argv is words
 
 
 def test_losses_that_cannot_be_built_are_left_out(tmp_path, caplog):
@@ -363,3 +373,9 @@ def test_what_is_no_configuration(tmp_path):
     with pytest.raises(ProbeError, match="cannot read") as caught:
         read_config(path)
     assert "\n" not in str(caught.value)
+
+
+def test_packages_that_compute_states_are_told_from_others():
+    config = {"frontend": "s3prl", "encoder": "whisper", "decoder": "s4"}
+    assert packages_of(config) == ["s3prl", "whisper"]
+    assert packages_of({"frontend": "default", "encoder": "rnn"}) == []
