@@ -191,7 +191,12 @@ def open_writers(
         ProbeError: If a folder holds other states.
     """
     from espnet_probe.store import DumpDescription, StateWriter
-    from espnet_probe.store.description import DESCRIPTION_FILE, check_same
+    from espnet_probe.store.description import (
+        DESCRIPTION_FILE,
+        check_same,
+        installed_versions,
+    )
+    from espnet_probe.upstream.packages import packages_of
 
     descriptions = {
         layer.name: DumpDescription(
@@ -207,6 +212,7 @@ def open_writers(
             dtype=dtype,
             batch_independent=layer.batch_independent,
             target=upstream.target.to_dict(),
+            versions=installed_versions(packages_of(upstream.config)),
         )
         for layer in layers
     }

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Sequence
 
 import yaml
 
@@ -23,10 +23,17 @@ FORMAT = 1
 _FREE = {"upstream_origin"}
 
 
-def installed_versions() -> Dict[str, str]:
-    """Return the versions of the packages that the states depend on."""
+def installed_versions(packages: Sequence[str] = ()) -> Dict[str, str]:
+    """Return the versions of the packages that the states depend on.
+
+    Args:
+        packages: Import names of those that this model needs beside ESPnet and torch.
+    """
     versions = {"espnet_probe": __version__}
-    for name in ("espnet", "torch"):
+    providers = metadata.packages_distributions() if packages else {}
+    names = ["espnet", "torch"]
+    names += [providers.get(package, [package])[0] for package in packages]
+    for name in names:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -9,7 +9,7 @@ from espnet_probe.errors import ProbeError
 from espnet_probe.features.log_mel import LogMelConfig
 from espnet_probe.layers.selection import select_names
 from espnet_probe.probes.espnet_model import ProbedLayer
-from espnet_probe.store import DumpDescription
+from espnet_probe.store import DumpDescription, StateReader
 from espnet_probe.upstream import Upstream
 from espnet_probe.upstream.choice import ONE_OF, find_choice
 
@@ -82,9 +82,10 @@ def read_dump(layer: str, folder: Path) -> DumpDescription:
         folder: Its folder.
 
     Raises:
-        ProbeError: If it cannot be read, or is the dump of another layer.
+        ProbeError: If it cannot be read, is damaged, or is the dump of another layer.
     """
-    description = DumpDescription.read(folder)
+    # Opening it looks at every shard: a damaged one is found before training.
+    description = StateReader(folder).description
     if description.layer != layer:
         raise ProbeError(
             f"the data call {folder} {HIDDEN}{layer}, but it holds the states of "

@@ -1,7 +1,7 @@
 """The optional packages that parts of ESPnet's models need."""
 
 import importlib.util
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from espnet_probe.errors import ProbeError
 
@@ -74,6 +74,24 @@ def check_packages(config: Dict[str, Any], task: str) -> None:
     if config.get("use_adapter") and config.get("adapter") == "lora":
         if not is_installed("loralib"):
             raise ProbeError(missing("loralib", "adapter 'lora'"))
+
+
+def packages_of(config: Dict[str, Any]) -> List[str]:
+    """Return the optional packages that compute a model's hidden states.
+
+    Args:
+        config: The model's configuration.
+
+    Returns:
+        Their import names, in alphabetical order.
+    """
+    return sorted(
+        {
+            NEEDED[part, name]
+            for part, name in _parts(config)
+            if part != "decoder" and (part, name) in NEEDED
+        }
+    )
 
 
 def _parts(config: Dict[str, Any]) -> Iterator[Tuple[str, str]]:

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict
 
@@ -124,3 +125,10 @@ def test_store_loads_neither_torch_nor_espnet() -> None:
         "sys.exit(any(name in sys.modules for name in ('torch', 'espnet2')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_versions_name_the_packages_that_a_model_needs():
+    versions = installed_versions(["numpy", "no_such_package"])
+    assert versions["numpy"] == metadata.version("numpy")
+    assert versions["no_such_package"] == "unknown"
+    assert list(installed_versions()) == ["espnet_probe", "espnet", "torch"]
