@@ -3,7 +3,6 @@
 from typing import Any, Callable, Dict, Optional, Tuple
 
 import torch
-from espnet2.legacy.nets.pytorch_backend.nets_utils import make_pad_mask
 
 from espnet_probe.errors import ProbeError
 
@@ -100,7 +99,9 @@ def encode_hubert(model: Any, speech: torch.Tensor, lengths: torch.Tensor) -> En
     if torchaudios is not None:
         encoded, encoded_lengths = torchaudios.wav2vec2(features, lengths)
         return encoded, encoded_lengths
-    mask = make_pad_mask(lengths).to(features.device)
+    # Not ESPnet's make_pad_mask: its memory grows with the square of the samples.
+    samples = torch.arange(features.size(1), device=features.device)
+    mask = samples >= lengths.to(features.device)[:, None]
     output = model.encoder.encoder(
         features, padding_mask=mask, mask=False, features_only=True
     )
