@@ -20,30 +20,11 @@ from espnet_probe.upstream.build import (
     safe_loading,
     unneeded_weights,
 )
-from espnet_probe.upstream.packages import (
-    NEEDED,
-    REMEDIES,
-    TOKENS,
-    "<eos>",
-    "<na>",
-    "<sop>",
-    "<sos/eos>"],
-    "<sos>",
-    "<unk>",
-    "a",
-    =,
-    ["<blank>",
-    espnet_probe.upstream.task_kinds,
-    espnet_probe.upstream.weights,
-    find_task,
-    from,
-    import,
-    is_installed,
-    load_weights,
-    model_hash,
-    packages_of,
-    task_class,
-)
+from espnet_probe.upstream.packages import NEEDED, REMEDIES, is_installed, packages_of
+from espnet_probe.upstream.task_kinds import find_task, task_class
+from espnet_probe.upstream.weights import load_weights, model_hash
+
+TOKENS = ["<blank>", "<unk>", "<na>", "<sop>", "a", "<sos>", "<eos>", "<sos/eos>"]
 BLOCKS = {
     "output_size": 8,
     "attention_heads": 2,
