@@ -116,6 +116,13 @@ def test_every_layer_and_control_gets_its_files(
         summary = json.loads((output / name / "l1.json").read_text())["l1"]
         assert summary["mean"] == pytest.approx(np.mean(errors[name]), abs=1e-4)
         assert summary["count"] == 4 and "too little data" in summary["reason"]
+        table = (output / name / "l1.csv").read_text().splitlines()
+        assert table[0] == "utt_id,l1,frames,held"
+        # Their states stand for all frames: the length rule rounds up.
+        frames = {utt: 1 + number // 200 for utt, number in SAMPLES.items()}
+        for line, (utt, number) in zip(table[1:], frames.items(), strict=True):
+            key, _, *counts = line.split(",")
+            assert (key, *counts) == (utt, str(number), "0")
     assert not (output / "oracle" / "l1.json").exists()
 
 

@@ -33,8 +33,17 @@ def pyramid(subsample):
     return asr_config("blstm", {"num_layers": 2, "subsample": subsample}, n_mels=20)
 
 
-#: Name → configuration, a layer, its stride, and how many of 82, 60 and 33 frames
-#: its states stand for, by the code's own length rule.
+def waveform_convolutions():
+    """Windows of 400 samples every 320: the target has two frames of 160 for each."""
+    config = transformer("linear")
+    shapes = [[16, 10, 5]] + [[16, 3, 2]] * 4 + [[16, 2, 2]] * 2
+    conf = {"norm_mode": "layer_norm", "conv_mode": "standard", "bias": True}
+    config.update(frontend="wav2vec_cnn", frontend_conf={**conf, "shapes": shapes})
+    return config
+
+
+#: Name → configuration, a layer, its stride, and how many of 82, 60 and 33 frames (of
+#: 102, 75 and 41 for the last) its states stand for, by the code's own length rule.
 MODELS = {
     "conv2d": (transformer("conv2d"), "block1", 4, [76, 56, 28]),
     "conv2d6": (transformer("conv2d6"), "block1", 6, [72, 54, 24]),
@@ -43,10 +52,10 @@ MODELS = {
     "pyramid3": (pyramid([3, 1]), "blstm1", 3, [81, 60, 33]),
     "pyramid5": (pyramid([5, 1]), "blstm1", 5, [80, 60, 30]),
     "pyramid2": (pyramid([2, 1]), "blstm1", 2, [82, 60, 33]),
+    "wav2vec": (waveform_convolutions(), "block1", 2, [100, 72, 38]),
 }
-FRAMES = [82, 60, 33]
-#: Not sorted, and not a multiple of the hop of 200.
-SAMPLES = [200 * (frames - 1) + 50 for frames in FRAMES]
+#: No multiples of the hop of 200.
+SAMPLES = [200 * (frames - 1) + 50 for frames in (82, 60, 33)]
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -90,7 +99,7 @@ def test_the_loss_of_a_batch_is_that_of_its_items_alone(probed):
     batch = noise_batch(samples)
     loss, stats, weight = model(batch, torch.tensor(samples))
     together = gradient(model, loss)
-    assert int(weight) == sum(FRAMES)
+    assert int(weight) == sum(map(model.log_mel.config.num_frames, samples))
     losses, gradients = [], []
     for row, length in zip(batch, samples):
         alone, _, _ = model(row[None, :length], torch.tensor([length]))
@@ -124,7 +133,8 @@ def test_dumped_states_give_the_loss_of_live_ones(probed):
 
 def test_the_loss_is_of_the_covered_frames(probed):
     model, name, covered = probed
-    for frames, samples, count in zip(FRAMES, SAMPLES, covered):
+    for samples, count in zip(SAMPLES, covered):
+        frames = model.log_mel.config.num_frames(samples)
         waveform = noise_batch([samples])[0]
         loss, _, _ = model(waveform[None], torch.tensor([samples]))
         made = reconstruct_utterance(model, waveform)
