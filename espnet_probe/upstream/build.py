@@ -135,10 +135,11 @@ def build_model(config: Dict[str, Any], task: str) -> torch.nn.Module:
 
     _refuse_features(config, task)
     check_packages(config, task)
-    register()
     if config.get("encoder") == "whisper":
         provide_mel_bins()
     espnet_task = task_class(task)
+    # After the task's import: only what has been imported is registered with.
+    register()
     options = {**_defaults(espnet_task), **copy.deepcopy(config)}
     # How weights are drawn before a training; they come from a file here. ESPnet
     # refuses values that it no longer has.
