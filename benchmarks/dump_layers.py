@@ -23,6 +23,7 @@ from espnet_probe.bin.waveforms import Waveforms
 from espnet_probe.layers.layer import Layer
 from espnet_probe.store import StateReader
 from espnet_probe.upstream import Upstream
+from espnet_probe.upstream.choice import add_upstream_options, load_upstream
 
 
 def dump_once(
@@ -56,14 +57,14 @@ def same_states(folders: Sequence[Path], layers: Sequence[Layer]) -> bool:
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--upstream_exp", type=Path, required=True)
+    add_upstream_options(parser)
     parser.add_argument("--data_dir", type=Path, required=True)
     parser.add_argument("--layers", default="*")
     parser.add_argument("--utterances", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    upstream = Upstream.from_exp(args.upstream_exp)
+    upstream = load_upstream(args)
     waveforms = Waveforms(args.data_dir, upstream.fs)
     keys = waveforms.keys()[: args.utterances]
     seconds = sum(waveforms.check(keys).values()) / upstream.fs

@@ -81,7 +81,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     if parts and not chosen.intersection(layer.name for layer in parts):
         print(
             f"There are also {len(parts)} parts of blocks, such as {parts[0].name}: "
-            f"list them with --parts true or --layers 'block*{PART}*'"
+            f"list them with --parts true or --layers '*{PART}*'"
         )
     if args.json:
         content = json.dumps(describe(upstream, layers), indent=2)

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 import yaml
 from tiny_models import conformer_config, write_exp
+from upstream.test_files import fill_snapshot, hub_repository
 
 from espnet_probe.bin import dump_hidden, list_layers, probe_inference
 from espnet_probe.errors import ProbeError
@@ -113,6 +114,23 @@ def test_list_dump_train_and_reconstruct_from_a_zip(
             with (out / name / "l1.csv").open(newline="") as file:
                 assert len(list(csv.DictReader(file))) == 4
         assert not (out / "block1").exists()
+
+
+def test_layers_of_a_published_model(
+    work: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # As in a cache that the downloader has filled; there is no network in tests.
+    fill_snapshot(hub_repository(tmp_path, "espnet/tiny"), work / "models" / "tiny.zip")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    command = ["--upstream_tag", "espnet/tiny", "--layers", "block*-attention"]
+    list_layers.main(command)
+    head, _, *rows = capsys.readouterr().out.splitlines()
+    assert head.startswith("espnet/tiny  task asr  16000 Hz")
+    assert [row.split()[0] for row in rows] == ["block1-attention", "block2-attention"]
 
 
 def test_a_moved_model_is_named_again(work: Path, tmp_path: Path) -> None:
