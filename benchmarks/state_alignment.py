@@ -60,6 +60,10 @@ def kinds() -> Dict[str, Dict[str, Any]]:
     uncentred = {"fs": 16000, "hop_length": 160, "center": False}
     found["linear, center: false"] = dict(linear, frontend_conf=uncentred)
     found["wav2vec_cnn"] = dict(linear, frontend="wav2vec_cnn", frontend_conf=WAV2VEC)
+    windows = {"win_length": 400, "hop_length": 160, "fs": 16000}
+    found["sliding_window"] = dict(
+        linear, frontend="sliding_window", frontend_conf=windows, preencoder="sinc"
+    )
     recurrent = {"num_layers": 2, "hidden_size": 64, "output_size": 64}
     vgg = {**recurrent, "in_channel": 1}
     found["vgg_rnn"] = dict(encoder="vgg_rnn", encoder_conf=vgg)
