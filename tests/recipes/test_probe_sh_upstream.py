@@ -90,6 +90,8 @@ def test_the_chain_trains_no_model(recipe: Recipe) -> None:
         (["--upstream_zip", "a.zip"], "there is no --upstream_zip a.zip"),
         ([*TAG, "--valid_set", ""], "--valid_set is required: --upstream_tag espnet/a"),
         ([*TAG, "--test_sets", ""], "does not say which sets this recipe has"),
+        (["--upstream_zip", "a[1].zip"], "[ means something to a shell"),
+        (["--upstream_tag", "http://a.b/c?d&e"], "& means something to a shell"),
         ([*TAG, "--fs", "8k"], "needs 16000 Hz; format the audio with --fs 16000"),
     ],
 )

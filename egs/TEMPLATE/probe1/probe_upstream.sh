@@ -21,6 +21,14 @@ if [ -n "${upstream_model}" ] && [ -n "${upstream_tag}${upstream_zip}" ]; then
     fail "--upstream_model ${upstream_model} is a file in --upstream_exp: leave it out with ${_named[0]}"
 fi
 
+# The scripts that submit jobs hand their commands to a shell again.
+_special='[][$`&|;<>(){}*!"'"'"'\]'
+for _option in upstream_exp upstream_model upstream_tag upstream_zip upstream_task; do
+    if [[ "${!_option}" =~ ${_special} ]]; then
+        fail "--${_option} ${!_option}: ${BASH_REMATCH[0]} means something to a shell; choose another name for the folder or file (a published model can be downloaded, and given by --upstream_zip)"
+    fi
+done
+
 # describe_upstream: for a model without an exp folder, leaves a file about it, from one
 # look at it. Also says early whether it can be had at all, and whether the audio fits.
 describe_upstream() {
