@@ -50,7 +50,7 @@ ALLOWED: Dict[str, FrozenSet[str]] = {
 #: Third-party packages that these parts may import: arrays in, numbers or arrays out.
 MAY_IMPORT = {
     "scores": {"numpy", "scipy", "pystoi", "pesq", "jiwer"},
-    "noise": {"numpy"},
+    "noise": {"numpy", "scipy"},
 }
 
 #: What importing the package alone must not load.

@@ -1,7 +1,7 @@
 """Noise from a formula: for a study where no recorded noise is at hand.
 
 Three kinds, one for each folder of MUSAN (Snyder, Chen, Povey, arXiv:1510.08484). They
-share with the recorded kinds what matters to an ASR model's front end, and nothing more:
+share with the recorded kinds what an ASR model's front end sees of them, roughly:
 
 - noise: coloured noise (power falling with frequency to a drawn exponent), whose level
   wanders; in every third file on a mains hum, in every third with knocks;
