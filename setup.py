@@ -90,7 +90,10 @@ setup(
     # ESPnet's own range.
     python_requires=">=3.12,<3.14",
     packages=find_packages(include=["espnet_probe", "espnet_probe.*"]),
-    package_data={"espnet_probe": ["py.typed"], "espnet_probe.report": ["templates/*"]},
+    package_data={
+        "espnet_probe": ["py.typed"],
+        "espnet_probe.report": ["templates/*", "paper_*.csv"],
+    },
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,
     classifiers=[

@@ -1,0 +1,192 @@
+"""Checked claims in words: for the terminal, as Markdown, as JSON."""
+
+from typing import Any, Dict, List, Sequence
+
+from espnet_probe.report.study import Study
+from espnet_probe.scores.claim_table import AS_CLAIMED, Comparison, Part
+from espnet_probe.scores.claims import EQUAL_WITHIN, Claim
+
+#: With fewer speakers a bootstrap knows little of how speakers differ.
+FEW_SPEAKERS = 15
+#: Exceptions that are listed one by one; the tables have all.
+SHOWN = 6
+
+
+def comparison_text(one: Comparison) -> str:
+    """Return a comparison's numbers, such as ``+2.50 [+1.20, +3.90]``."""
+    if one.contrast is None:
+        return one.reason
+    found = one.contrast
+    if found.low is None or found.high is None:
+        return f"{found.value:+.3g}, {one.reason or found.basis}"
+    return f"{found.value:+.3g} [{found.low:+.3g}, {found.high:+.3g}]"
+
+
+def part_text(part: Part) -> str:
+    """Return what a part found, exceptions spelled out.
+
+    Args:
+        part: Judged comparisons.
+    """
+    number = len(part.comparisons)
+    if not number:
+        return f"{part.title}: nothing to compare"
+    counts = part.counts()
+    text = f"{part.title}: as claimed in {counts.pop(AS_CLAIMED, 0)} of {number}"
+    for outcome, times in counts.items():
+        found = [one for one in part.comparisons if one.outcome == outcome]
+        listed = [
+            f"{one.question.architecture}, {one.question.where} "
+            f"({comparison_text(one)})"
+            for one in found[:SHOWN]
+        ]
+        if times > SHOWN:
+            listed.append(f"and {times - SHOWN} more")
+        text += f"; {outcome} in {times}: {'; '.join(listed)}"
+    return text + (f". {part.note[0].upper()}{part.note[1:]}" if part.note else "")
+
+
+def warnings(claims: Sequence[Claim]) -> List[str]:
+    """Return what makes the intervals doubtful as a whole, in words."""
+    fewest = [
+        one.contrast.degrees + 1
+        for claim in claims
+        for part in claim.parts
+        for one in part.comparisons
+        if one.contrast is not None
+        and one.contrast.degrees is not None
+        and one.contrast.basis.endswith("speakers")
+    ]
+    if not fewest or min(fewest) >= FEW_SPEAKERS:
+        return []
+    return [
+        f"only {min(fewest)} speakers: the intervals of EERs are widened for it, but a "
+        "bootstrap over few speakers knows too little of how speakers differ"
+    ]
+
+
+def plain(claims: Sequence[Claim], study: Study) -> str:
+    """Return the table for the terminal.
+
+    Args:
+        claims: All claims.
+        study: What they were checked on.
+    """
+    lines = [*study.facts, *(f"note: {one}" for one in study.notes)]
+    lines += [f"warning: {one}" for one in warnings(claims)]
+    for claim in claims:
+        lines.append(f"{claim.number}. {claim.verdict.upper()}: {claim.statement}")
+        if claim.why:
+            lines.append(f"   {claim.why}")
+            continue
+        if len(claim.by_architecture) > 1:
+            each = [f"{name}: {said}" for name, said in claim.by_architecture.items()]
+            lines.append(f"   {'; '.join(each)}")
+        for part in claim.parts:
+            beside = "" if part.required else "(beside the claim) "
+            lines.append(f"   - {beside}{part_text(part)}")
+    return "\n".join(lines)
+
+
+def markdown(claims: Sequence[Claim], study: Study, command: str) -> str:
+    """Return ``claims.md``: verdicts, then every comparison.
+
+    Args:
+        claims: All claims.
+        study: What they were checked on.
+        command: The command line, for the record.
+    """
+    lines = ["# The paper's claims, checked", "", f"By `{command}`.", ""]
+    lines += [f"- {one}" for one in study.facts]
+    lines += [f"- Note: {one}" for one in study.notes]
+    lines += [f"- **Warning**: {one}" for one in warnings(claims)]
+    lines += ["", "| claim | verdict | by model |", "|---|---|---|"]
+    for claim in claims:
+        each = "; ".join(f"{n}: {v}" for n, v in claim.by_architecture.items())
+        said = claim.why or each
+        statement = f"{claim.number}. {claim.statement}"
+        lines.append(f"| {statement} | **{claim.verdict}** | {said} |")
+    for claim in claims:
+        lines += ["", f"## {claim.number}. {claim.statement}", ""]
+        lines.append(f"**{claim.verdict}**" + (f": {claim.why}" if claim.why else ""))
+        for part in claim.parts if not claim.why else []:
+            beside = "" if part.required else "Beside the claim: "
+            lines += ["", f"{beside}{part_text(part)}."]
+            if part.comparisons:
+                lines += ["", "| model | where | difference | by | outcome |"]
+                lines += ["|---|---|---|---|---|", *map(_row, part.comparisons)]
+    lines += [
+        "",
+        "Brackets: 95 % intervals of the differences, each in the sense of the claim, "
+        "so that above zero means as claimed. What refutes a claim has to do so in an "
+        "interval widened for the number of its comparisons.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(one: Comparison) -> str:
+    asked = one.question
+    basis = "-" if one.contrast is None else one.contrast.basis
+    cells = (asked.architecture, asked.where, comparison_text(one), basis, one.outcome)
+    return f"| {' | '.join(cells)} |"
+
+
+def as_dict(claims: Sequence[Claim], study: Study) -> Dict[str, Any]:
+    """Return the content of ``claims.json``.
+
+    Args:
+        claims: All claims.
+        study: What they were checked on.
+    """
+    return {
+        "claims": [
+            {
+                "number": claim.number,
+                "statement": claim.statement,
+                "verdict": claim.verdict,
+                "why": claim.why,
+                "by_architecture": claim.by_architecture,
+                "parts": [_part(part) for part in claim.parts],
+            }
+            for claim in claims
+        ],
+        "facts": list(study.facts),
+        "notes": list(study.notes),
+        "warnings": warnings(claims),
+        "not_trained_enough": [
+            {"architecture": name, "training": training, "reason": reason}
+            for (name, training), reason in study.table.untrained.items()
+        ],
+        "cells": [
+            {
+                **key._asdict(),
+                "value": cell.value,
+                "ci95": None if cell.ci95 is None else list(cell.ci95),
+                "count": cell.count,
+                "source": cell.source,
+            }
+            for key, cell in study.table.cells.items()
+        ],
+        "equal_within": dict(EQUAL_WITHIN),
+    }
+
+
+def _part(part: Part) -> Dict[str, Any]:
+    return {
+        "title": part.title,
+        "required": part.required,
+        "summary": part_text(part),
+        "comparisons": [
+            {
+                "architecture": one.question.architecture,
+                "where": one.question.where,
+                "outcome": one.outcome,
+                "reason": one.reason,
+                "value": None if one.contrast is None else one.contrast.value,
+                "low": None if one.contrast is None else one.contrast.low,
+                "high": None if one.contrast is None else one.contrast.high,
+                "basis": None if one.contrast is None else one.contrast.basis,
+            }
+            for one in part.comparisons
+        ],
+    }
