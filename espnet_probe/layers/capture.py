@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from types import TracebackType
-from typing import Dict, List, Mapping, Optional, Sequence, Type, Union
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Type, Union
 
 import torch
 from torch.utils.hooks import RemovableHandle
@@ -42,10 +42,15 @@ class Capture:
         #: The order, (batch,), in which the items of a pass are handed on; for
         #: models that must be given them in another one than the caller has.
         self.order: Optional[torch.Tensor] = None
+        #: The valid states of a layer, (batch,), where the model itself was told
+        #: longer ones, since it fills utterances up.
+        self.lengths: Optional[Callable[[str], torch.Tensor]] = None
         self._shifts = frame_shifts or {}
         self._handles: List[RemovableHandle] = []
 
     def _sink(self, name: str, features: torch.Tensor, lengths: torch.Tensor) -> None:
+        if self.lengths is not None:
+            lengths = self.lengths(name)
         states = make_states(features, lengths)
         states = replace(states, frame_shift=self._shifts.get(name))
         self.states[name] = (

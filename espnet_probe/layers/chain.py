@@ -1,7 +1,7 @@
 """The parts of a model in the order in which speech passes through them."""
 
 from dataclasses import replace
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from torch.utils.hooks import RemovableHandle
@@ -27,14 +27,16 @@ class Chain:
         self._taps: List[Tap] = []
         #: Samples per input step of the last part: per frame of the front end, or 1.
         self.frame_stride = 1
-        stride = 1
+        before: Optional[AbsFamily] = None
         for index, (prefix, family) in enumerate(self.parts):
-            self.frame_stride = stride
+            if before is not None:
+                self.frame_stride *= before.output_stride()
+            before = family
             for tap in family.taps():
-                whole = replace(tap, name=prefix + tap.name, stride=stride * tap.stride)
+                stride = self.frame_stride * tap.stride
+                whole = replace(tap, name=prefix + tap.name, stride=stride)
                 self._taps.append(whole)
                 self._part_of[whole.name] = index
-            stride *= family.output_stride()
 
     @property
     def one_at_a_time(self) -> bool:
@@ -70,6 +72,17 @@ class Chain:
             lengths = family.output_lengths(lengths)
         prefix, family = self.parts[last]
         return family.lengths(name.removeprefix(prefix), lengths)
+
+    def output_lengths(self, samples: torch.Tensor) -> torch.Tensor:
+        """Return the lengths of the last part's output.
+
+        Args:
+            samples: (batch,), valid samples.
+        """
+        lengths = samples
+        for _, family in self.parts:
+            lengths = family.output_lengths(lengths)
+        return lengths
 
     def too_long(self, samples: int) -> bool:
         """Say whether a part would not hear an utterance to its end.

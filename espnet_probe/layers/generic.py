@@ -150,6 +150,8 @@ class GenericFamily(AbsFamily):
             stride = self._stride(entry)
             if stride:
                 name = entry.path.replace(".", PART) or OUTPUT
+                if entry.path == OUTPUT:  # a child of that name
+                    name = OUTPUT + PART + "module"
                 where = f"{kind}.{entry.path}" if entry.path else f"{kind} output"
                 self.found[name] = entry
                 self._taps.append(Tap(name, entry.width, stride, where))
@@ -174,6 +176,19 @@ class GenericFamily(AbsFamily):
         steps = self.trial_steps[1] - self.trial_steps[0]
         stride, rest = divmod(steps, entry.frames[1] - entry.frames[0])
         return stride if rest == 0 else 0
+
+    def output_stride(self) -> int:
+        """Return the input steps per step of the module's output.
+
+        Raises:
+            ProbeError: If it is not a whole number.
+        """
+        if OUTPUT not in self.found:
+            raise ProbeError(
+                f"the output of {type(self.module).__name__} does not stand for a "
+                "whole number of its input steps: what follows it cannot be probed"
+            )
+        return super().output_stride()
 
     def taps(self) -> List[Tap]:
         """Return the layers in the order in which they are called."""

@@ -57,7 +57,10 @@ def target_config(frontend: Any, fs: int, strides: Sequence[int]) -> LogMelConfi
     ]
     # With an odd stride, such as a prime number, one state is one long frame.
     hop = max(divisors, default=common)
-    return LogMelConfig(fs=fs, hop_length=hop, win_length=round(0.05 * fs))
+    window = round(0.05 * fs)
+    # The paper's 2048 at 16 kHz; more where the window would not fit.
+    n_fft = max(2048, 2 ** math.ceil(math.log2(window)))
+    return LogMelConfig(fs=fs, n_fft=n_fft, hop_length=hop, win_length=window)
 
 
 def too_fine(stride: int, fs: int) -> bool:

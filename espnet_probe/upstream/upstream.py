@@ -29,6 +29,7 @@ from espnet_probe.upstream.files import (
     files_of_tag,
 )
 from espnet_probe.upstream.parts import find_chain
+from espnet_probe.upstream.preparation import find_preparation
 from espnet_probe.upstream.target import (
     SHORTEST_SHIFT,
     sampling_rate,
@@ -85,6 +86,7 @@ class Upstream:
         self.config = config
         self.origin = origin
         self.fs = sampling_rate(self.model.frontend, config)
+        self.prepare = find_preparation(task, config, self.fs)
         self.chain = find_chain(self.model, config, self._try)
         self._captures: List[Capture] = []
         taps = [tap for tap in self.chain.taps() if not too_fine(tap.stride, self.fs)]
@@ -103,12 +105,14 @@ class Upstream:
                 stride=tap.stride // self.target.hop_length,
                 frame_shift=tap.stride / self.fs,
                 tap=tap.where,
-                batch_independent=self.chain.batch_independent(tap.name),
+                # What is filled up to one length has no longer neighbours.
+                batch_independent=self.prepare.samples is not None
+                or self.chain.batch_independent(tap.name),
             )
             for tap in taps
         ]
         self._shifts = {layer.name: layer.frame_shift for layer in self.layers}
-        self.hash = model_hash(self.model, config)
+        self.hash = model_hash(self.model, config, self.prepare.settings())
 
     @classmethod
     def from_exp(
@@ -219,7 +223,8 @@ class Upstream:
             ProbeError: If a layer would have no state, or the model stops before
                 the end of the utterance.
         """
-        if self.chain.too_long(samples):
+        filled = self.prepare.samples
+        if self.chain.too_long(samples) or (filled is not None and samples > filled):
             raise ProbeError(
                 f"{name} has {samples / self.fs:.1f} s, more than this model hears in "
                 "one piece: cut it, or leave it out"
@@ -305,13 +310,20 @@ class Upstream:
         # ESPnet's recurrent encoders take batches in order of falling length.
         order = torch.argsort(lengths, descending=True, stable=True)
         back = torch.argsort(order)
-        longest = int(lengths.max())
-        for capture in self._captures:
-            capture.order = back
-        waveform = waveform.to(self.device)[order.to(self.device), :longest]
+        waveform = waveform.to(self.device)[order.to(self.device), : lengths.max()]
+        waveform = self.prepare(waveform, lengths[order])
+        filled = self.prepare.samples is not None
+        told = torch.full_like(lengths, waveform.size(1)) if filled else lengths[order]
+
+        def own_lengths(name: str) -> torch.Tensor:
+            return self.chain.lengths(name, lengths[order])
+
         try:
+            for capture in self._captures:
+                capture.order = back
+                capture.lengths = own_lengths if filled else None
             encoded, encoded_lengths = ENCODE[self.task](
-                self.model, waveform, lengths[order].to(self.device)
+                self.model, waveform, told.to(self.device)
             )
         except TooShortUttError as error:
             raise ProbeError(f"an utterance of this batch {error.args[0]}") from error
@@ -320,12 +332,17 @@ class Upstream:
                 raise
             # Its shortest input is only estimated.
             raise ProbeError(
-                f"the model failed on an utterance of {longest} samples: {error}"
+                f"the model failed on an utterance of {waveform.size(1)} samples: "
+                f"{error}"
             ) from error
-        if encoded_lengths is None:
+        finally:
+            for capture in self._captures:
+                capture.order = capture.lengths = None
+        if filled:
+            encoded_lengths = self.chain.output_lengths(lengths[order])
+        elif encoded_lengths is None:
             encoded_lengths = torch.full((len(lengths),), encoded.size(1))
-        states = make_states(encoded, encoded_lengths)
-        return states.in_order(back)
+        return make_states(encoded, encoded_lengths).in_order(back)
 
     def _run_alone(self, waveform: torch.Tensor, lengths: torch.Tensor) -> HiddenStates:
         """Run the items of a batch one by one and join what they give."""

@@ -17,6 +17,10 @@ Single = Union[NDArray[np.floating], torch.Tensor]
 Waveform = Union[Single, Sequence[Single]]
 
 
+#: Sound files have fewer channels, utterances more samples.
+MOST_CHANNELS = 32
+
+
 def as_batch(
     waveform: Waveform, sampling_rate: int, wanted: int
 ) -> Tuple[torch.Tensor, torch.Tensor]:
@@ -36,6 +40,13 @@ def as_batch(
     """
     if sampling_rate < 1:
         raise ProbeError(f"sampling rate {sampling_rate}: expected Hz, such as 16000")
+    if isinstance(waveform, (np.ndarray, torch.Tensor)) and waveform.ndim == 2:
+        rows, columns = waveform.shape
+        if columns <= MOST_CHANNELS < rows:
+            raise ProbeError(
+                f"a waveform of shape {(rows, columns)} looks like (samples, "
+                "channels): choose or mix the channels first"
+            )
     single = isinstance(waveform, (np.ndarray, torch.Tensor)) and waveform.ndim == 1
     utterances: List[torch.Tensor] = [
         torch.as_tensor(item) for item in ([waveform] if single else waveform)
@@ -51,7 +62,12 @@ def as_batch(
     if sampling_rate != wanted:
         logging.info("resampling from %d to %d Hz", sampling_rate, wanted)
         utterances = [
-            torchaudio.functional.resample(item.float(), sampling_rate, wanted)
+            (
+                torchaudio.functional.resample(item.float(), sampling_rate, wanted)
+                # It cannot resample nothing; that is refused with its length later.
+                if item.numel()
+                else item.float()
+            )
             for item in utterances
         ]
     lengths = torch.tensor([item.numel() for item in utterances])

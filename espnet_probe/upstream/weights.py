@@ -5,7 +5,7 @@ import json
 import logging
 import zipfile
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 
@@ -146,7 +146,11 @@ def _shorten(names: List[str]) -> str:
     return f"{names[:MAX_NAMES]} and {len(names) - MAX_NAMES} more"
 
 
-def model_hash(model: torch.nn.Module, config: Dict[str, Any]) -> str:
+def model_hash(
+    model: torch.nn.Module,
+    config: Dict[str, Any],
+    preparation: Optional[Dict[str, Any]] = None,
+) -> str:
     """Return the SHA-256 of a model's weights and configuration.
 
     Two models with the same hash compute the same hidden states, wherever their files
@@ -155,6 +159,7 @@ def model_hash(model: torch.nn.Module, config: Dict[str, Any]) -> str:
     Args:
         model: The model.
         config: Its configuration; only what decides the computation counts.
+        preparation: What is done to waveforms before the model, if anything.
     """
     digest = hashlib.sha256()
     keys = [key for key in MODEL_KEYS if key in config]
@@ -168,6 +173,8 @@ def model_hash(model: torch.nn.Module, config: Dict[str, Any]) -> str:
     settings["normalize_conf"] = settings.get("normalize_conf") or {}
     # A path says nothing about what is computed; the statistics are weights.
     settings = {key: _without_places(value) for key, value in settings.items()}
+    if preparation:
+        settings["preparation"] = preparation
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     for key, value in sorted(model.state_dict().items()):
         if key.rsplit(".", 1)[-1] in COUNTERS:

@@ -114,14 +114,32 @@ CASES = [
         lengths=[0, 0, 0, 12, 16],
     ),
     case(
+        "transformer_convolutions_for_feed_forward",
+        config(
+            "transformer",
+            positionwise_layer_type="conv1d",
+            positionwise_conv_kernel_size=3,
+            **FEED_FORWARD,
+        ),
+        TRANSFORMER,
+        batch_independent=False,
+    ),
+    case(
         "conformer",
-        config("conformer", macaron_style=True, cnn_module_kernel=5, **FEED_FORWARD),
+        config(
+            "conformer",
+            rel_pos_type="latest",
+            macaron_style=True,
+            cnn_module_kernel=5,
+            **FEED_FORWARD,
+        ),
         CONFORMER,
     ),
     case(
         "conformer_conv2d8_interctc",
         config(
             "conformer",
+            rel_pos_type="latest",
             input_layer="conv2d8",
             interctc_layer_idx=[2],
             cnn_module_kernel=5,
@@ -163,7 +181,9 @@ CASES = [
 ]
 
 
-def contextual(name: str, encoder: str, parts: Sequence[str], **conf: Any) -> FamilyCase:
+def contextual(
+    name: str, encoder: str, parts: Sequence[str], **conf: Any
+) -> FamilyCase:
     """A streaming encoder with time blocks of 8 frames, 4 of them new, 2 ahead."""
     return case(
         name,

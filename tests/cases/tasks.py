@@ -76,10 +76,39 @@ def owsm_ctc(upstream: Any, waveform: torch.Tensor) -> Dict[str, torch.Tensor]:
     return states
 
 
+Reference = Callable[[Any, torch.Tensor], Dict[str, torch.Tensor]]
+
+
+def filled(whole: Reference) -> Reference:
+    """Put zeros behind the waveform; the states of the silence are left out."""
+
+    def states(upstream: Any, waveform: torch.Tensor) -> Dict[str, torch.Tensor]:
+        missing = 4 * 16000 - waveform.size(1)
+        found = whole(upstream, torch.nn.functional.pad(waveform, (0, missing)))
+        frames = 1 + waveform.size(1) // 200
+        count = ((frames - 3) // 2 + 1 - 3) // 2 + 1
+        return {name: value[:count] for name, value in found.items()}
+
+    return states
+
+
 def blocks(count: int) -> Dict[str, Any]:
     listed = ["embed", *(f"block{k}" for k in range(1, count + 1)), "final"]
     return {name: CONV2D for name in listed}
 
+
+OWSM_CTC = {
+    "token_list": OWSM_TOKENS,
+    "encoder": "e_branchformer_ctc",
+    "encoder_conf": {
+        **E_BRANCHFORMER,
+        "input_layer": "conv2d",
+        "use_cross_attention": [True, False, True],
+    },
+    "promptencoder": "transformer",
+    "promptencoder_conf": {**SIZES, **FEED_FORWARD, "output_size": 8},
+    "model_conf": {"sym_sop": "<sop>", "sym_na": "<na>"},
+}
 
 #: Kernel and stride of wav2vec 2.0's convolutions, with fewer channels.
 CNN = [[8, 10, 5], [8, 3, 2], [8, 3, 2], [8, 3, 2], [8, 3, 2], [8, 2, 2], [8, 2, 2]]
@@ -102,32 +131,43 @@ CASES = [
             decoder="transformer",
             decoder_conf=DECODER,
             model_conf={"sym_sop": "<sop>", "sym_na": "<na>"},
+            preprocessor_conf={},
         ),
         lengths=blocks(3),
         reference=reference,
     ),
     FamilyCase(
-        name="s2t_ctc",
-        task="s2t_ctc",
+        name="s2t_filled_to_four_seconds",
+        task="s2t",
         config=config(
-            "s2t_ctc",
+            "s2t",
             token_list=OWSM_TOKENS,
-            encoder="e_branchformer_ctc",
-            encoder_conf={
-                **E_BRANCHFORMER,
-                "input_layer": "conv2d",
-                "use_cross_attention": [True, False, True],
-            },
-            promptencoder="transformer",
-            promptencoder_conf={
-                **SIZES,
-                **FEED_FORWARD,
-                "output_size": 8,
-            },
+            # Alone it depends on the batch; among equally long items it cannot.
+            frontend="default",
+            frontend_conf={"fs": "16k", "hop_length": 200, "n_mels": 20},
+            encoder="transformer",
+            encoder_conf={**SIZES, **FEED_FORWARD},
+            decoder="transformer",
+            decoder_conf=DECODER,
             model_conf={"sym_sop": "<sop>", "sym_na": "<na>"},
+            preprocessor_conf={"fs": 16000, "speech_length": 4},
         ),
         lengths=blocks(3),
+        reference=filled(reference),
+    ),
+    FamilyCase(
+        name="s2t_ctc",
+        task="s2t_ctc",
+        config=config("s2t_ctc", **OWSM_CTC, preprocessor_conf={}),
+        lengths=blocks(3),
         reference=owsm_ctc,
+    ),
+    FamilyCase(
+        name="s2t_ctc_filled_to_four_seconds",
+        task="s2t_ctc",
+        config=config("s2t_ctc", **OWSM_CTC, preprocessor_conf={"speech_length": 4}),
+        lengths=blocks(3),
+        reference=filled(owsm_ctc),
     ),
     FamilyCase(
         name="st",

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 import torchaudio
-from cases import blocks, recurrent, speaker
+from cases import blocks, recurrent, speaker, tasks
+from family_case import build_model
 from tiny_models import noise_batch
 
 import espnet_probe
+from espnet_probe import Upstream
 from espnet_probe.errors import ProbeError
 
 
@@ -124,6 +126,8 @@ def test_another_rate_is_resampled(upstream):
         ([], 16000, "no waveform"),
         (np.zeros(100, np.float32), 16000, "100 samples, too few for one state of"),
         (np.zeros(0, np.float32), 16000, "0 samples, too few"),
+        (np.zeros(0, np.float32), 44100, "0 samples, too few"),
+        (np.zeros((8000, 2), np.float32), 16000, r"\(8000, 2\) looks like"),
     ],
 )
 def test_what_is_no_utterance_is_refused(upstream, waveform, rate, message):
@@ -135,3 +139,39 @@ def test_an_unknown_layer_is_refused_before_anything_runs(upstream):
     with pytest.raises(ProbeError, match="unknown layer 'block9'"):
         with upstream.capture("block9"):
             pass
+
+
+def test_the_models_own_encode_may_be_called_afterwards(upstream):
+    batch = noise_batch([9000, 5000])
+    with upstream.capture("block1") as states:
+        upstream.encode([batch[1, :5000], batch[0]], 16000)
+        with torch.no_grad():
+            upstream.model.encode(batch, torch.tensor([9000, 5000]))
+    expected = upstream.hidden_states(batch, torch.tensor([9000, 5000]), ["block1"])
+    assert torch.equal(states["block1"].features, expected["block1"].features)
+
+
+def test_a_model_that_brings_speech_to_one_level_hears_it_at_that(tmp_path):
+    case = next(case for case in blocks.CASES if case.name == "conformer")
+    config = case.config(tmp_path)
+    plain = Upstream(build_model("asr", config), config, "plain")
+    config["speech_volume_normalize"] = 0.8
+    scaled = Upstream(build_model("asr", config), config, "scaled")
+    assert plain.hash != scaled.hash
+    waveform = utterance(8000)
+    with plain.capture("block2") as states, scaled.capture("block2") as others:
+        plain.encode(0.8 * waveform / waveform.abs().max(), 16000)
+        for level in (1.0, 0.01):
+            scaled.encode([level * waveform, torch.zeros(9000)], 16000)
+            torch.testing.assert_close(
+                others["block2"].item(0), states["block2"].item(0), atol=1e-4, rtol=0
+            )
+            # As ESPnet leaves silence: no division by zero.
+            assert torch.isfinite(others["block2"].features).all()
+
+
+def test_speech_longer_than_what_is_filled_up_is_refused(tmp_path):
+    upstream = build(tasks, "s2t_filled_to_four_seconds", tmp_path)
+    upstream.encode(utterance(64000), 16000)
+    with pytest.raises(ProbeError, match="4.0 s, more than this model hears"):
+        upstream.encode(utterance(64001), 16000)

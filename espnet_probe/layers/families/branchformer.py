@@ -5,7 +5,7 @@ from espnet2.asr.encoder.branchformer_encoder import BranchformerEncoder
 from espnet2.asr.encoder.e_branchformer_encoder import EBranchformerEncoder
 
 from espnet_probe.layers.families.blocks import BlockFamily
-from espnet_probe.layers.families.positions import padding_shifts_positions
+from espnet_probe.layers.families.padding import sees_padding
 
 
 class BranchformerFamily(BlockFamily):
@@ -21,7 +21,7 @@ class BranchformerFamily(BlockFamily):
     def __init__(self, module: torch.nn.Module, input_size: int) -> None:
         """Look at an encoder; see :class:`AbsFamily`."""
         super().__init__(module, input_size)
-        self.batch_independent = not padding_shifts_positions(module)
+        self.batch_independent = not sees_padding(module)
 
     @staticmethod
     def matches(module: torch.nn.Module) -> bool:

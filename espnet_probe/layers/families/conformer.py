@@ -6,7 +6,7 @@ from espnet2.asr.encoder.multiconvformer_encoder import MultiConvConformerEncode
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.layers.families.blocks import BlockFamily
-from espnet_probe.layers.families.positions import padding_shifts_positions
+from espnet_probe.layers.families.padding import sees_padding
 
 
 class ConformerFamily(BlockFamily):
@@ -31,7 +31,7 @@ class ConformerFamily(BlockFamily):
                 "this Conformer has ctc_trim, which drops frames between its blocks: "
                 "their states stand for no fixed time and cannot be probed"
             )
-        self.batch_independent = not padding_shifts_positions(module)
+        self.batch_independent = not sees_padding(module)
 
     @staticmethod
     def matches(module: torch.nn.Module) -> bool:

@@ -37,8 +37,10 @@ class TransducerFamily(BlockFamily):
             ProbeError: If it draws chunks at random, in evaluation too.
         """
         super().__init__(module, input_size)
-        # Its padded convolutions and poolings reach over an utterance's end.
-        self.batch_independent = not self.module.embed.vgg_like
+        # The padded convolutions of the one reach over an utterance's end, the other
+        # cuts the positions to the length of the longest item.
+        lowered = any(isinstance(block, Conv1d) for block in self.blocks())
+        self.batch_independent = not (self.module.embed.vgg_like or lowered)
         if self.module.dynamic_chunk_training:
             raise ProbeError(
                 "this transducer encoder has dynamic_chunk_training, with which "
