@@ -3,13 +3,13 @@
 from typing import Any, Dict, List, Sequence
 
 from espnet_probe.report.study import Study
-from espnet_probe.scores.claim_table import AS_CLAIMED, Comparison, Part
+from espnet_probe.scores.claim_table import AS_CLAIMED, NOT_TRAINED, Comparison, Part
 from espnet_probe.scores.claims import EQUAL_WITHIN, Claim
 
 #: With fewer speakers a bootstrap knows little of how speakers differ.
 FEW_SPEAKERS = 15
 #: Exceptions that are listed one by one; the tables have all.
-SHOWN = 6
+SHOWN = 5
 
 
 def comparison_text(one: Comparison) -> str:
@@ -38,10 +38,14 @@ def part_text(part: Part) -> str:
         listed = [
             f"{one.question.architecture}, {one.question.where} "
             f"({comparison_text(one)})"
-            for one in found[:SHOWN]
+            for one in found
         ]
-        if times > SHOWN:
-            listed.append(f"and {times - SHOWN} more")
+        if outcome == NOT_TRAINED:
+            # The model is the reason, not the place.
+            listed = [f"{one.question.architecture}, {one.reason}" for one in found]
+            listed = list(dict.fromkeys(listed))
+        if len(listed) > SHOWN:
+            listed[SHOWN:] = [f"and {len(listed) - SHOWN} more"]
         text += f"; {outcome} in {times}: {'; '.join(listed)}"
     return text + (f". {part.note[0].upper()}{part.note[1:]}" if part.note else "")
 

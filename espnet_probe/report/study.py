@@ -121,9 +121,9 @@ def read_study(
         rate, said = _word_errors(model, base)
         facts.append(f"{title}: {model.probe_exp}, {said}")
         if max_wer is not None and (rate is None or rate > max_wer):
-            untrained[model.architecture, model.training] = (
-                said if rate is None else f"{said}, above {max_wer:g} %"
-            )
+            reason = said if rate is None else f"{said}, above {max_wer:g} %"
+            pair = (model.architecture, model.training)
+            untrained[pair] = f"{model.training}, {reason}"
         notes += [f"{title}: {note}" for note in reader.notes]
     if len(embedders) > 1:
         raise ProbeError(

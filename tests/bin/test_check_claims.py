@@ -1,0 +1,352 @@
+"""The command: on the paper's table, and on the result files of small studies."""
+
+import csv
+import json
+import subprocess
+import sys
+import zlib
+from importlib import resources
+
+import numpy as np
+import pytest
+import yaml
+from omniio import kaldi
+
+from espnet_probe.bin.check_claims import main
+from espnet_probe.errors import ProbeError
+from espnet_probe.scores.verification import eer
+
+PAPER = resources.files("espnet_probe.report").joinpath("paper_eer.csv")
+LAYERS = ("cnn1", "cnn4", "blstm1", "blstm5")
+CONDITIONS = {"test": 0.0, "test_snr10": 0.5, "test_snr0": 1.0}
+SPEAKERS = [f"spk{number:02d}" for number in range(24)]
+
+
+def check(folder, *options):
+    main([*options, "--output_dir", str(folder)])
+    content = json.loads((folder / "claims.json").read_text())
+    return content, {claim["number"]: claim for claim in content["claims"]}
+
+
+def answers(claim, part):
+    """Return the comparisons of a part by model and where they are."""
+    return {
+        (one["architecture"], one["where"]): one
+        for one in claim["parts"][part]["comparisons"]
+    }
+
+
+def test_the_paper_says_of_its_table_what_the_check_finds(tmp_path, capsys):
+    content, claims = check(tmp_path, "--table", str(PAPER), "--as_printed")
+    found = {number: claim["verdict"] for number, claim in claims.items()}
+    assert [found[number] for number in (1, 2, 3)] == ["holds"] * 3
+    assert [found[number] for number in (4, 5, 6)] == ["cannot be decided"] * 3
+    # (5 + 4) steps x 2 trainings x 4 conditions, all upwards; two of them by hand.
+    steps = answers(claims[1], 0)
+    assert len(steps) == 72
+    assert {one["outcome"] for one in steps.values()} == {"as claimed"}
+    step = steps["vgg_blstm", "robust, clean, blstm1 to blstm3"]
+    assert step["value"] == pytest.approx(30.03 - 16.48)
+    least = min(steps.values(), key=lambda one: one["value"])
+    assert least["where"] == "baseline, clean, cnn1 to cnn2"
+    assert (least["low"], least["high"]) == pytest.approx((0.24, 0.26))
+    # 48.07 - 7.18 - 2 * (7.18 - 4.38) = 35.29; (7.18 - 4.38) / 43.69 = 6.4 %.
+    share = answers(claims[2], 1)["vgg_blstm", "robust, clean"]
+    assert share["value"] == pytest.approx(35.29)
+    assert (share["low"], share["high"]) == pytest.approx((35.26, 35.32))
+    assert "robust, clean: 6.4 %" in claims[2]["parts"][1]["summary"]
+    assert "baseline, snr0: 26.5 %" in claims[2]["parts"][1]["summary"]
+    # Clean: alike, by up to 32.87 - 30.03 = 2.84.
+    assert len(answers(claims[3], 0)) == 11
+    assert (
+        "2.84 points, at vgg_blstm, clean, blstm3" in claims[3]["parts"][0]["summary"]
+    )
+    # In noise: (3 + 5) LSTM layers x 3 conditions, all lower, the least by 0.07.
+    lower = answers(claims[3], 1)
+    assert len(lower) == 24
+    assert {one["outcome"] for one in lower.values()} == {"as claimed"}
+    assert min(one["value"] for one in lower.values()) == pytest.approx(0.07)
+    # Not in the CNN at 20 dB, where they are equal within 0.1.
+    cnn = answers(claims[3], 2)
+    equal = {where[1] for where, one in cnn.items() if one["outcome"] == "equal"}
+    assert equal == {"snr20, cnn1", "snr20, cnn2", "snr20, cnn4"}
+    assert all(abs(cnn["vgg_blstm", where]["value"]) < 0.1 for where in equal)
+    assert len(cnn) == 9
+    assert {one["outcome"] for k, one in cnn.items() if k[1] not in equal} == {
+        "as claimed"
+    }
+    shown = capsys.readouterr().out
+    assert "exact but for rounding (eer_percent +-0.005)" in shown
+    assert "as claimed in 6 of 9; equal in 3" in shown
+    text = (tmp_path / "claims.md").read_text()
+    assert "| vgg_blstm | snr20, cnn2 | -0.08 [-0.09, -0.07] |" in text
+
+
+def test_without_intervals_the_paper_s_table_decides_nothing(tmp_path):
+    _, claims = check(tmp_path, "--table", str(PAPER))
+    assert {claim["verdict"] for claim in claims.values()} == {"cannot be decided"}
+    outcomes = {one["outcome"] for one in answers(claims[1], 0).values()}
+    assert outcomes == {"open"}
+
+
+def test_a_smaller_margin_refutes_that_the_paper_s_models_are_alike(tmp_path):
+    options = ["--table", str(PAPER), "--as_printed", "--alike", "1.0"]
+    _, claims = check(tmp_path, *options)
+    assert claims[3]["verdict"] == "does not hold"
+    found = answers(claims[3], 0)
+    against = {where for where, one in found.items() if one["outcome"] == "against"}
+    # 2.84 and 1.34; 34.55 - 33.55 = 1.00 cannot be told from 1 by two decimals.
+    assert against == {("vgg_blstm", "clean, blstm3"), ("blstm", "clean, blstm2")}
+    assert found["blstm", "clean, blstm4"]["outcome"] == "open"
+
+
+def write_csv(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_layer(folder, layer, blur, kept, noise):
+    """Write the scores and mels of one layer in one condition.
+
+    Args:
+        folder: Of the set.
+        layer: The layer.
+        blur: 0 to 1: how much of the voice is gone.
+        kept: Share of the noise that it costs.
+        noise: The noise's level.
+    """
+    rng = np.random.default_rng(5)
+    utts = [(spk, f"{spk}-{n}") for spk in SPEAKERS for n in range(6)]
+    pairs = [(a, b) for i, a in enumerate(utts) for b in utts[i + 1 :]]
+    same = [(a, b) for a, b in pairs if a[0] == b[0]]
+    other = [(a, b) for a, b in pairs if a[0] != b[0]]
+    chosen = same + [other[i] for i in rng.choice(len(other), 700, replace=False)]
+    own = np.random.default_rng(zlib.crc32(f"{layer} {blur} {kept} {noise}".encode()))
+    # Most of a trial's error is the same for all models and layers.
+    noise_of_trial = rng.normal(size=len(chosen)) + 0.05 * own.normal(size=len(chosen))
+    rows = [
+        {
+            "enrolment": a[1],
+            "test": b[1],
+            "label": "target" if a[0] == b[0] else "nontarget",
+            "score": (4 - 4 * blur) * (a[0] == b[0]) + noise_of_trial[place],
+        }
+        for place, (a, b) in enumerate(chosen)
+    ]
+    write_csv(folder / layer / "verification.csv", rows)
+    scores = np.array([row["score"] for row in rows])
+    targets = np.array([row["label"] == "target" for row in rows])
+    rate = eer(scores, targets)
+    document = {
+        "eer_percent": rate,
+        "eer_percent_ci95": [rate - 5, rate + 5],
+        "embedder": "ge2e",
+        "num_trials": len(rows),
+        "num_speakers": len(SPEAKERS),
+        "bootstrap": {"speakers_from": "dump/raw/test/utt2spk"},
+    }
+    (folder / layer / "verification.json").write_text(json.dumps(document))
+    jitter = 0.02 * own.normal(size=len(utts))
+    stoi = [0.95 - 0.4 * blur - 0.2 * kept * noise + one for one in jitter]
+    rows = [{"utt_id": u, "stoi": f"{s:.6f}"} for (_, u), s in zip(utts, stoi)]
+    write_csv(folder / layer / "quality.csv", rows)
+    entry = {"mean": float(np.mean(stoi)), "ci95": None, "count": len(utts)}
+    (folder / layer / "quality.json").write_text(json.dumps({"stoi": entry}))
+
+
+def write_mels(folder, layer, kept, noise):
+    """Write mels: a tenth of the bands' pattern, and a share of the noise."""
+    rng = np.random.default_rng(7)
+    mels = {}
+    for spk in SPEAKERS[:8]:
+        clean, added = rng.normal(size=(2, 20, 10))
+        share = kept + 0.05 * rng.normal()
+        mels[f"{spk}-0"] = (clean + share * noise * added).astype(np.float32)
+    (folder / layer).mkdir(parents=True, exist_ok=True)
+    scp = str(folder / layer / "feats.scp")
+    # As from the recipe's folder, which is not where the test runs.
+    kaldi.save_ark(str(folder / layer / "feats.1.ark"), mels, scp=scp)
+    lines = [
+        f"{line.split()[0]} exp/elsewhere/feats.1.ark:{line.rpartition(':')[2]}"
+        for line in (folder / layer / "feats.scp").read_text().splitlines()
+    ]
+    (folder / layer / "feats.scp").write_text("\n".join(lines) + "\n")
+
+
+def write_model(root, training, wer=12.0, name="vgg"):
+    """Write the experiments of one model as the stages leave them."""
+    asr = f"exp/asr_{name}_{training}"
+    score = root / asr / "decode_asr" / "test" / "score_wer" / "wer.json"
+    score.parent.mkdir(parents=True)
+    score.write_text(json.dumps({"wer_percent": wer, "wer_percent_ci95": [9, 40]}))
+    probe = root / "exp" / f"probe_{name}_{training}"
+    probe.mkdir(parents=True)
+    (probe / "config.yaml").write_text(yaml.safe_dump({"upstream_exp": asr}))
+    tag = probe / "reconstruct_default"
+    for name, noise in CONDITIONS.items():
+        kept = 0.15 if training == "robust" else 0.85
+        for layer, blur in zip(LAYERS, (0.05, 0.15, 0.5, 0.75)):
+            if layer.startswith("blstm"):
+                blur += 0.2 * noise * kept
+            write_layer(tag / name, layer, blur, kept, noise)
+        write_mels(tag / name, "oracle", 1.0, noise)
+        write_mels(tag / name, "blstm1", kept, noise)
+    entries = [{"name": layer, "width": 8, "stride": 1} for layer in LAYERS]
+    (tag / "layers.json").write_text(json.dumps(entries))
+    speakers = root / "dump" / "raw" / "test" / "utt2spk"
+    speakers.parent.mkdir(parents=True, exist_ok=True)
+    speakers.write_text("".join(f"{s}-{n} {s}\n" for s in SPEAKERS for n in range(6)))
+    return probe
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    root = tmp_path_factory.mktemp("study")
+    return {t: write_model(root, t) for t in ("baseline", "robust")}
+
+
+def models(study):
+    return ["--model", *(f"vgg_blstm:{name}={path}" for name, path in study.items())]
+
+
+def test_a_study_is_read_from_its_result_files(study, tmp_path, capsys):
+    content, claims = check(tmp_path, *models(study))
+    found = {number: claim["verdict"] for number, claim in claims.items()}
+    assert found == {
+        **dict.fromkeys((1, 2, 3, 4, 5), "holds"),
+        6: "cannot be decided",
+    }
+    bases = {one["basis"] for one in answers(claims[1], 0).values()}
+    assert bases == {"paired, 24 speakers"}
+    bases = {one["basis"] for one in answers(claims[4], 0).values()}
+    assert bases == {"paired, 144 utterances"}
+    # 0.85 and 0.15 of the noise, against one half.
+    for part, where in enumerate(("baseline", "robust")):
+        one = answers(claims[5], part)["vgg_blstm", f"{where}, snr10, blstm1"]
+        assert one["value"] == pytest.approx(0.35, abs=0.06)
+        assert one["basis"] == "paired, 8 utterances"
+    sources = {cell["source"] for cell in content["cells"]}
+    assert all((tmp_path / source).is_file() for source in sources)
+    # Not all of the paper's layers were probed.
+    assert any("all there are taken" in note for note in content["notes"])
+    assert "WER 12.0 %" in capsys.readouterr().out
+
+
+def test_a_model_that_is_not_trained_enough_decides_nothing(study, tmp_path):
+    poor = write_model(tmp_path, "robust", wer=30.5, name="poor")
+    given = [*models({**study, "robust": poor})]
+    content, claims = check(tmp_path, *given)
+    assert {claim["verdict"] for claim in claims.values()} == {"cannot be decided"}
+    (said,) = content["not_trained_enough"]
+    assert said["training"] == "robust"
+    assert said["reason"] == "robust, WER 30.5 %, above 30 %"
+    _, claims = check(tmp_path, *given, "--max_wer", "31")
+    assert claims[3]["verdict"] == "holds"
+
+
+def test_an_unknown_word_error_rate_decides_nothing(study, tmp_path):
+    probe = write_model(tmp_path, "robust", name="odd")
+    (probe / "config.yaml").write_text("upstream_tag: somebody/model\n")
+    given = ["--model", f"vgg_blstm:robust={probe}"]
+    _, claims = check(tmp_path, *given)
+    assert claims[1]["verdict"] == "cannot be decided"
+    _, claims = check(tmp_path, *given, "--max_wer", "none")
+    assert claims[1]["verdict"] == "holds"
+
+
+def test_without_scores_of_trials_the_differences_are_unpaired(tmp_path):
+    probe = write_model(tmp_path, "robust")
+    for path in probe.glob("reconstruct_default/*/*/verification.csv"):
+        path.unlink()
+    for path in probe.glob("reconstruct_default/test/oracle/feats.scp"):
+        path.unlink()
+    content, claims = check(tmp_path, "--model", f"vgg_blstm:robust={probe}")
+    bases = {one["basis"] for one in answers(claims[1], 0).values()}
+    assert bases == {"unpaired, arms added up"}
+    assert any("no verification.csv" in note for note in content["notes"])
+    assert any("oracle/feats.scp" in note for note in content["notes"])
+    assert claims[5]["verdict"] == "cannot be decided"
+
+
+TABLE = "model,training,condition,layer,eer_percent\n"
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (TABLE, "no rows"),
+        ("model,training\na,robust\n", "no rows with the columns"),
+        (TABLE + "a,weak,clean,cnn1,3\n", "neither baseline nor robust"),
+        (TABLE + "a,robust,clean,cnn1,x\n", "is 'x', expected a number"),
+        (TABLE + "a,robust,clean,cnn1,nan\n", "expected a number"),
+        (TABLE + "a,robust,clean,cnn1,3\n" * 2, "twice"),
+    ],
+)
+def test_a_table_that_does_not_do_is_refused(tmp_path, text, message):
+    (tmp_path / "table.csv").write_text(text)
+    with pytest.raises(ProbeError, match=message):
+        main(["--table", str(tmp_path / "table.csv"), "--output_dir", str(tmp_path)])
+    assert not (tmp_path / "claims.md").exists()
+
+
+def test_a_table_may_bring_its_intervals(tmp_path):
+    lines = ["model,training,condition,layer,stoi,stoi_low,stoi_high"]
+    for place, value in enumerate((0.9, 0.8, 0.79)):
+        lines.append(f"m,baseline,clean,blstm{place + 1},{value},{value - 0.02},0.95")
+    (tmp_path / "table.csv").write_text("\n".join(lines).replace(",0.95", ",0.901"))
+    _, claims = check(tmp_path, "--table", str(tmp_path / "table.csv"), "--as_printed")
+    found = answers(claims[4], 0)
+    first = found["m", "baseline, clean, blstm1 to blstm2"]
+    # 0.9 - 0.8, arms 0.02 + 0.101 below and 0.001 + 0.02 above
+    assert (first["low"], first["high"]) == pytest.approx((-0.021, 0.121))
+    assert first["outcome"] == "open"
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--model", "vgg_blstm=exp"], "ARCHITECTURE:baseline=DIR"),
+        (["--model", "vgg_blstm:robust=no/where"], "is not a folder"),
+        (["--table", "no.csv"], "no file no.csv"),
+        (["--table", "no.csv", "--alike", "0"], "--alike"),
+        (["--table", "no.csv", "--max_wer", "much"], "--max_wer"),
+        (["--table", "no.csv", "--num_bootstrap", "3"], "--num_bootstrap"),
+    ],
+)
+def test_wrong_options_are_refused(options, message):
+    with pytest.raises(ProbeError, match=message):
+        main(options)
+
+
+def test_models_that_do_not_belong_together_are_refused(study, tmp_path):
+    given = models(study)
+    with pytest.raises(ProbeError, match="given twice"):
+        main([*given, given[1], "--output_dir", str(tmp_path)])
+    with pytest.raises(ProbeError, match="--set dev is not there.* sets: test"):
+        main([*given, "--set", "dev", "--output_dir", str(tmp_path)])
+    with pytest.raises(ProbeError, match="for --table"):
+        main([*given, "--as_printed"])
+    other = write_model(tmp_path, "robust", name="other")
+    for path in other.glob("reconstruct_default/*/*/verification.json"):
+        path.write_text(path.read_text().replace("ge2e", "another"))
+    with pytest.raises(ProbeError, match="several embedders"):
+        main(models({**study, "robust": other}))
+    entries = [{"name": layer} for layer in LAYERS[:2]]
+    (other / "reconstruct_default" / "layers.json").write_text(json.dumps(entries))
+    with pytest.raises(ProbeError, match="probe the same layers"):
+        main(models({**study, "robust": other}))
+
+
+def test_an_error_is_one_line(tmp_path):
+    command = [sys.executable, "-m", "espnet_probe.bin.check_claims"]
+    result = subprocess.run(
+        [*command, "--table", str(tmp_path / "none.csv")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert result.returncode == 1 and result.stdout == ""
+    assert result.stderr.count("\n") == 1 and "no file" in result.stderr
