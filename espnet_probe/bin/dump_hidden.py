@@ -110,8 +110,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     # Every file of the whole set is looked at, also those of other jobs: what the
     # disk has to hold is the sum, and no job starts that cannot be finished.
     num_samples = waveforms.check(waveforms.keys())
-    for key, samples in num_samples.items():
-        upstream.check_length(samples, f"utterance {key}")
+    upstream.check_lengths(num_samples)
 
     check_output(args.output_dir, num_samples, upstream.fs, layers, args.dtype)
     writers = open_writers(args.output_dir, upstream, layers, args.dtype)

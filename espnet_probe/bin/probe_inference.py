@@ -210,8 +210,7 @@ def reconstruct(
     device = "cuda" if args.ngpu else "cpu"
     model = probes.load(layers, find_choice(args), device)
     assert model.upstream is not None
-    for key, number in samples.items():
-        model.upstream.check_length(number, f"utterance {key}")
+    model.upstream.check_lengths(samples)
     output, job = Path(args.output_dir), args.job or 1
     parts = {name: Part(output / name, job) for name in [*layers, ORACLE]}
     for key in tqdm(samples, desc="reconstruct", unit="utt", mininterval=2):

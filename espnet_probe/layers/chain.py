@@ -7,6 +7,7 @@ import torch
 from torch.utils.hooks import RemovableHandle
 
 from espnet_probe.layers.families.abs_family import AbsFamily, Sink, Tap
+from espnet_probe.layers.generic import GenericFamily
 
 
 class Chain:
@@ -72,6 +73,35 @@ class Chain:
             lengths = family.output_lengths(lengths)
         prefix, family = self.parts[last]
         return family.lengths(name.removeprefix(prefix), lengths)
+
+    def shortest(self, name: str) -> int:
+        """Return the samples that a layer needs for its first state.
+
+        Args:
+            name: A canonical layer name.
+        """
+
+        def has_state(samples: int) -> bool:
+            return int(self.lengths(name, torch.tensor([samples]))[0]) >= 1
+
+        enough = 1
+        while not has_state(enough):
+            enough *= 2
+        too_few = enough // 2 if enough > 1 else 0
+        while enough - too_few > 1:
+            middle = (enough + too_few) // 2
+            enough, too_few = (
+                (middle, too_few) if has_state(middle) else (enough, middle)
+            )
+        return enough
+
+    def measured(self, name: str) -> bool:
+        """Say whether a layer was found by trial runs, not by a family that knows it.
+
+        Args:
+            name: A canonical layer name.
+        """
+        return isinstance(self.parts[self._part_of[name]][1], GenericFamily)
 
     def output_lengths(self, samples: torch.Tensor) -> torch.Tensor:
         """Return the lengths of the last part's output.

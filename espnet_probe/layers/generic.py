@@ -157,8 +157,8 @@ class GenericFamily(AbsFamily):
                 self._taps.append(Tap(name, entry.width, stride, where))
         if not self._taps:
             raise ProbeError(
-                f"{kind} is not known, and two trial runs found no part of it that "
-                "gives one state per piece of time"
+                f"{kind} is not known, and two trial runs found no part of it whose "
+                "states stand for a whole number of its input steps"
             )
         logging.warning(
             "%s is not known: its layers are named by module path, utterances go "

@@ -37,6 +37,19 @@ def encode_asr(model: Any, speech: torch.Tensor, lengths: torch.Tensor) -> Encod
     return encoded
 
 
+def prompt_settings(model: Any, task: str) -> Dict[str, Any]:
+    """Return the tokens that a model is prompted with, for its hash.
+
+    Args:
+        model: The ESPnet model.
+        task: Name of its task; only OWSM-CTC's has a prompt.
+    """
+    if task != "s2t_ctc":
+        return {}
+    tokens = [token for token in PREFIX if token in model.token_list]
+    return {"prompt": [model.token_list.index(token) for token in tokens]}
+
+
 def encode_s2t_ctc(model: Any, speech: torch.Tensor, lengths: torch.Tensor) -> Encoded:
     """Run OWSM-CTC without language and without a preceding text.
 

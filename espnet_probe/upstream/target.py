@@ -1,12 +1,16 @@
 """The mel spectrogram that fits a model: what its states are made to recover."""
 
+import logging
 import math
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 import torch
 
+from espnet_probe.errors import ProbeError
 from espnet_probe.features.delta_logmel import DeltaLogMel
 from espnet_probe.features.log_mel import LogMelConfig, parse_sampling_rate
+from espnet_probe.layers.chain import Chain
+from espnet_probe.layers.families.abs_family import Tap
 
 #: The target's frame shift is at most 12.5 ms, the paper's: a longer one alone lowers
 #: the STOI of resynthesised speech (docs/hidden_states.md), and
@@ -33,6 +37,43 @@ def sampling_rate(frontend: Any, config: Dict[str, Any]) -> int:
     return parse_sampling_rate(rate or DEFAULT_RATE)
 
 
+def fit_target(frontend: Any, fs: int, chain: Chain) -> Tuple[List[Tap], LogMelConfig]:
+    """Return the layers that can be probed, and the mel that they are to recover.
+
+    Args:
+        frontend: The model's front end, or None.
+        fs: Its sampling rate in Hz.
+        chain: Its parts.
+
+    Returns:
+        The layers in network order, strides in samples, and the target's settings.
+
+    Raises:
+        ProbeError: If no layer is left.
+    """
+    taps = [tap for tap in chain.taps() if tap.stride >= SHORTEST_SHIFT * fs]
+    if not taps:
+        raise ProbeError(
+            "this model has no layer whose states stand for at least "
+            f"{SHORTEST_SHIFT * 1000:g} ms"
+        )
+    # One odd sub-module of an unknown part shall not decide for all layers.
+    deciding = [tap.stride for tap in taps if not chain.measured(tap.name)]
+    deciding += [tap.stride for tap in taps[-1:]]
+    if chain.frame_stride > 1:
+        deciding.append(chain.frame_stride)
+    target = target_config(frontend, fs, deciding)
+    fitting = [tap for tap in taps if tap.stride % target.hop_length == 0]
+    left_out = [tap.name for tap in chain.taps() if tap not in fitting]
+    if left_out:
+        logging.info(
+            "left out, since their states do not stand for whole frames of %g ms: %s",
+            1000 * target.frame_shift,
+            " ".join(left_out),
+        )
+    return fitting, target
+
+
 def target_config(frontend: Any, fs: int, strides: Sequence[int]) -> LogMelConfig:
     """Return the log-mel settings that fit a model.
 
@@ -46,10 +87,18 @@ def target_config(frontend: Any, fs: int, strides: Sequence[int]) -> LogMelConfi
         frontend: The model's front end, or None.
         fs: Its sampling rate in Hz.
         strides: Samples per frame of the front end and per state of each layer.
+
+    Raises:
+        ProbeError: If they have nothing in common but less than 2.5 ms.
     """
     if isinstance(frontend, DeltaLogMel):
         return frontend.config
     common = math.gcd(*strides)
+    if strides and common < SHORTEST_SHIFT * fs:
+        raise ProbeError(
+            f"the layers' frame shifts, {sorted(set(strides))} samples at {fs} Hz, are "
+            f"multiples of {common} samples only: no target mel fits all of them"
+        )
     divisors = [
         hop
         for hop in range(1, common + 1)
@@ -61,16 +110,6 @@ def target_config(frontend: Any, fs: int, strides: Sequence[int]) -> LogMelConfi
     # The paper's 2048 at 16 kHz; more where the window would not fit.
     n_fft = max(2048, 2 ** math.ceil(math.log2(window)))
     return LogMelConfig(fs=fs, n_fft=n_fft, hop_length=hop, win_length=window)
-
-
-def too_fine(stride: int, fs: int) -> bool:
-    """Say whether a layer has states closer together than any target's frames.
-
-    Args:
-        stride: Samples per state.
-        fs: Sampling rate in Hz.
-    """
-    return stride < SHORTEST_SHIFT * fs
 
 
 def output_width(module: torch.nn.Module) -> int:

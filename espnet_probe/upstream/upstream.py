@@ -3,7 +3,7 @@
 import logging
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
 import torch
 from espnet2.legacy.nets.pytorch_backend.transformer.subsampling import (
@@ -21,7 +21,7 @@ from espnet_probe.upstream.build import (
     read_config,
     unneeded_weights,
 )
-from espnet_probe.upstream.encode import ENCODE
+from espnet_probe.upstream.encode import ENCODE, prompt_settings
 from espnet_probe.upstream.files import (
     ModelFiles,
     files_of_archive,
@@ -30,12 +30,7 @@ from espnet_probe.upstream.files import (
 )
 from espnet_probe.upstream.parts import find_chain
 from espnet_probe.upstream.preparation import find_preparation
-from espnet_probe.upstream.target import (
-    SHORTEST_SHIFT,
-    sampling_rate,
-    target_config,
-    too_fine,
-)
+from espnet_probe.upstream.target import fit_target, sampling_rate
 from espnet_probe.upstream.task_kinds import find_task
 from espnet_probe.upstream.waveform import Waveform, as_batch
 from espnet_probe.upstream.weights import load_weights, model_hash
@@ -89,15 +84,7 @@ class Upstream:
         self.prepare = find_preparation(task, config, self.fs)
         self.chain = find_chain(self.model, config, self._try)
         self._captures: List[Capture] = []
-        taps = [tap for tap in self.chain.taps() if not too_fine(tap.stride, self.fs)]
-        if not taps:
-            raise ProbeError(
-                f"no layer of {origin} has states that stand for at least "
-                f"{SHORTEST_SHIFT * 1000:g} ms"
-            )
-        frames = [self.chain.frame_stride] if self.chain.frame_stride > 1 else []
-        strides = frames + [tap.stride for tap in taps]
-        self.target = target_config(self.model.frontend, self.fs, strides)
+        taps, self.target = fit_target(self.model.frontend, self.fs, self.chain)
         self.layers = [
             Layer(
                 name=tap.name,
@@ -112,7 +99,9 @@ class Upstream:
             for tap in taps
         ]
         self._shifts = {layer.name: layer.frame_shift for layer in self.layers}
-        self.hash = model_hash(self.model, config, self.prepare.settings())
+        self._shortest: Dict[str, int] = {}
+        heard = {**self.prepare.settings(), **prompt_settings(self.model, task)}
+        self.hash = model_hash(self.model, config, heard)
 
     @classmethod
     def from_exp(
@@ -229,14 +218,36 @@ class Upstream:
                 f"{name} has {samples / self.fs:.1f} s, more than this model hears in "
                 "one piece: cut it, or leave it out"
             )
-        lengths = torch.tensor([samples])
+        if not self._shortest:
+            self._shortest = {
+                layer.name: self.chain.shortest(layer.name) for layer in self.layers
+            }
         for layer in self.layers:
-            if samples < 1 or int(self.chain.lengths(layer.name, lengths)[0]) < 1:
+            if samples < self._shortest[layer.name]:
                 raise ProbeError(
                     f"{name} has {samples} samples, too few for one state of "
-                    f"{layer.name}, which stands for {layer.frame_shift * 1000:.1f} "
-                    "ms: leave it out"
+                    f"{layer.name}, which needs {self._shortest[layer.name]}: leave "
+                    "it out"
                 )
+
+    def check_lengths(self, num_samples: Mapping[str, int]) -> None:
+        """Refuse a set with utterances that are too short, or not heard whole.
+
+        Args:
+            num_samples: Samples by utterance.
+
+        Raises:
+            ProbeError: Naming the first of them and the number of the others.
+        """
+        refused = []
+        for key, samples in num_samples.items():
+            try:
+                self.check_length(samples, f"utterance {key}")
+            except ProbeError as error:
+                refused.append(str(error))
+        if refused:
+            others = f" ({len(refused) - 1} more like this)" if refused[1:] else ""
+            raise ProbeError(refused[0] + others)
 
     @contextmanager
     def capture(
@@ -296,11 +307,14 @@ class Upstream:
         """
         with self.capture(list(names)) as states:
             self._run(waveform, lengths)
-        return {name: states[name] for name in names}
+        return states
 
     @torch.no_grad()
     def _run(self, waveform: torch.Tensor, lengths: torch.Tensor) -> HiddenStates:
         """Run a padded batch; captures get their states in the batch's order."""
+        for capture in self._captures:
+            # A pass that fails must not leave the states of the one before.
+            capture.states.clear()
         lengths = lengths.cpu()
         for length in lengths.tolist():
             self.check_length(length)
@@ -328,12 +342,13 @@ class Upstream:
         except TooShortUttError as error:
             raise ProbeError(f"an utterance of this batch {error.args[0]}") from error
         except RuntimeError as error:
-            if not self.chain.one_at_a_time:
+            memory = isinstance(error, torch.OutOfMemoryError)
+            if memory or not self.chain.one_at_a_time:
                 raise
             # Its shortest input is only estimated.
             raise ProbeError(
                 f"the model failed on an utterance of {waveform.size(1)} samples: "
-                f"{error}"
+                f"{str(error).splitlines()[0]}"
             ) from error
         finally:
             for capture in self._captures:

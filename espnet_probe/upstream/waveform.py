@@ -57,6 +57,8 @@ def as_batch(
                 f"a waveform of shape {tuple(item.shape)} and type {item.dtype}: "
                 "expected (samples,) in floating point, one channel"
             )
+        if not torch.isfinite(item).all():
+            raise ProbeError("a waveform holds values that are no finite numbers")
     if not utterances:
         raise ProbeError("no waveform was given")
     if sampling_rate != wanted:

@@ -11,6 +11,10 @@ import torch
 
 from espnet_probe.errors import ProbeError
 
+#: Parts of an ``ssl`` model that its states do not need; which of them are built
+#: depends on the ESPnet that is installed.
+PRE_TRAINING = ("losses.", "util_modules.")
+
 #: The parts of a configuration that decide what a model computes from its weights.
 MODEL_KEYS = (
     "frontend",
@@ -177,7 +181,7 @@ def model_hash(
         settings["preparation"] = preparation
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     for key, value in sorted(model.state_dict().items()):
-        if key.rsplit(".", 1)[-1] in COUNTERS:
+        if key.rsplit(".", 1)[-1] in COUNTERS or key.startswith(PRE_TRAINING):
             continue
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
         # As bytes: numpy has no bfloat16.

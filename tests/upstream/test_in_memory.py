@@ -127,6 +127,7 @@ def test_another_rate_is_resampled(upstream):
         (np.zeros(100, np.float32), 16000, "100 samples, too few for one state of"),
         (np.zeros(0, np.float32), 16000, "0 samples, too few"),
         (np.zeros(0, np.float32), 44100, "0 samples, too few"),
+        (np.full(8000, np.nan, np.float32), 16000, "no finite numbers"),
         (np.zeros((8000, 2), np.float32), 16000, r"\(8000, 2\) looks like"),
     ],
 )
@@ -175,3 +176,15 @@ def test_speech_longer_than_what_is_filled_up_is_refused(tmp_path):
     upstream.encode(utterance(64000), 16000)
     with pytest.raises(ProbeError, match="4.0 s, more than this model hears"):
         upstream.encode(utterance(64001), 16000)
+
+
+def test_names_may_be_globs_or_twice_in_hidden_states(upstream):
+    arguments = noise_batch([8000]), torch.tensor([8000])
+    found = upstream.hidden_states(*arguments, ["block[12]", "block1"])
+    assert list(found) == ["block1", "block2"]
+
+
+def test_all_of_a_set_is_looked_at_before_one_is_refused(upstream):
+    upstream.check_lengths({"a": 8000, "b": 1201})
+    with pytest.raises(ProbeError, match="utterance b has 100 .* needs 1200.*1 more"):
+        upstream.check_lengths({"a": 8000, "b": 100, "c": 5})
