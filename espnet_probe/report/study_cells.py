@@ -147,13 +147,18 @@ class CellReader:
             Trial(r["enrolment"], r["test"], r["label"] == "target") for r in rows
         ]
         speakers = self._speakers(document, trials, where)
-        draws, drawn = eer_draws(
-            np.array([float(r["score"]) for r in rows]),
-            np.array([trial.target for trial in trials], dtype=np.bool_),
-            [(speakers[trial.enrolment], speakers[trial.test]) for trial in trials],
-            self.num_draws,
-            self.seed,
-        )
+        pairs = [(speakers[trial.enrolment], speakers[trial.test]) for trial in trials]
+        scores = np.array([_number(r["score"], table) for r in rows])
+        try:
+            draws, drawn = eer_draws(
+                scores,
+                np.array([trial.target for trial in trials], dtype=np.bool_),
+                pairs,
+                self.num_draws,
+                self.seed,
+            )
+        except ProbeError as error:
+            raise ProbeError(f"{table}: {error}") from error
         plain = _plain(value)
         return Cell(
             plain.value, plain.ci95, False, len(rows), None, draws, drawn, plain.source
@@ -188,7 +193,7 @@ class CellReader:
         if not table.is_file():
             return plain
         units = {
-            r["utt_id"]: float(r["stoi"])
+            r["utt_id"]: _number(r["stoi"], table)
             for r in _read_csv(table, ("utt_id", "stoi"))
             if r["stoi"]
         }
@@ -218,6 +223,13 @@ def _plain(value: Value) -> Cell:
     assert value.mean is not None
     count = value.counts.get("trials", value.counts.get("utterances", 0))
     return Cell(value.mean, value.ci95, count=count, source=str(value.source))
+
+
+def _number(text: str, path: Path) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ProbeError(f"{path}: {text!r} is no number; score again") from error
 
 
 def _read_csv(path: Path, columns: Sequence[str]) -> List[Dict[str, str]]:

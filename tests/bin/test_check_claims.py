@@ -271,6 +271,22 @@ def test_without_scores_of_trials_the_differences_are_unpaired(tmp_path):
     assert claims[5]["verdict"] == "cannot be decided"
 
 
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("score", "cosine", "expected columns enrolment, test, label, score"),
+        (",nontarget,", ",target,", "labels contradict the speakers"),
+        (",target,", ",target,x", "'x.*' is no number"),
+    ],
+)
+def test_broken_scores_of_trials_are_named(tmp_path, old, new, message):
+    probe = write_model(tmp_path, "robust")
+    path = probe / "reconstruct_default" / "test" / "cnn4" / "verification.csv"
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(ProbeError, match=f"cnn4/verification.csv.*{message}"):
+        main(["--model", f"vgg_blstm:robust={probe}"])
+
+
 TABLE = "model,training,condition,layer,eer_percent\n"
 
 
