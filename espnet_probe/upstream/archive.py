@@ -22,9 +22,14 @@ from filelock import FileLock
 
 from espnet_probe.cache import cache_folder
 from espnet_probe.errors import ProbeError
+from espnet_probe.upstream.build import one_line
 
 #: Written last; has the folder that the files were unpacked to, and what they are.
 MARKER = ".unpacked.json"
+
+#: Files of at most so many bytes, such as configurations, are known by their content,
+#: larger ones by their size: weights are not read again whenever a model is loaded.
+SMALL = 1_000_000
 
 #: What reading a damaged archive raises.
 _DAMAGED = (
@@ -73,10 +78,24 @@ def _finished(folder: Path) -> Any:
         marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    named = marker["files"]
-    if marker["folder"] != str(folder):
+    if not isinstance(marker, dict) or marker.get("folder") != str(folder):
         return None
-    return named if all(Path(path).is_file() for path in named.values()) else None
+    contents = marker.get("contents")
+    if not isinstance(contents, dict):
+        return None
+    try:
+        whole = all(_content(folder / name) == was for name, was in contents.items())
+    except OSError:
+        return None
+    return marker["files"] if whole else None
+
+
+def _content(path: Path) -> str:
+    """Return what tells a file from one that was cut short or written over."""
+    size = path.stat().st_size
+    if size > SMALL:
+        return str(size)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _unpack(archive: Path, folder: Path) -> Dict[str, str]:
@@ -89,7 +108,12 @@ def _unpack(archive: Path, folder: Path) -> Dict[str, str]:
     try:
         _check(archive)
         named = unpack(archive, folder, use_cache=False)
-        marker = {"folder": str(folder), "files": named}
+        contents = {
+            str(path.relative_to(folder)): _content(path)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+        marker = {"folder": str(folder), "files": named, "contents": contents}
         part = folder / f"{MARKER}.part"
         part.write_text(json.dumps(marker), encoding="utf-8")
         os.replace(part, folder / MARKER)
@@ -101,6 +125,12 @@ def _unpack(archive: Path, folder: Path) -> Dict[str, str]:
             raise ProbeError(
                 f"cannot unpack {archive}, it is damaged or the disk is full: "
                 f"{type(error).__name__}: {error}"
+            ) from error
+        if isinstance(error, (yaml.YAMLError, UnicodeDecodeError)):
+            # ESPnet reads the configurations, as plain YAML, to write into them.
+            raise ProbeError(
+                f"a configuration in {archive} is no plain YAML: pack the model again "
+                f"({type(error).__name__}: {one_line(error)})"
             ) from error
         raise
     return named

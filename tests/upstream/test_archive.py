@@ -96,6 +96,25 @@ def test_what_a_killed_process_left_is_done_again(exp, tmp_path):
     assert files_of_archive(archive) == files
 
 
+def test_a_file_of_the_cache_that_was_written_over(exp, tmp_path):
+    archive = pack_recipe(exp, tmp_path / "a.zip")
+    files = files_of_archive(archive)
+    wanted = files.config.read_text()
+    (stats,) = files.folder.rglob("feats_stats.npz")
+    for path in (files.config, stats, files.weights):
+        content = path.read_bytes()
+        path.write_bytes(content[:-10])
+        assert files_of_archive(archive) == files
+        assert path.read_bytes() == content
+    # As long as before.
+    files.config.write_text(wanted.replace("blank", "blink"))
+    assert files_of_archive(archive).config.read_text() == wanted
+    # Markers of another version, or of somebody else.
+    for marker in ("[]", json.dumps({"folder": str(files.folder), "files": {}})):
+        (files.folder / MARKER).write_text(marker)
+        assert files_of_archive(archive) == files
+
+
 def test_a_cache_that_was_moved(exp, tmp_path, cache, monkeypatch):
     archive = pack_recipe(exp, tmp_path / "a.zip")
     files_of_archive(archive)
@@ -155,6 +174,26 @@ def test_members_outside_of_the_folder(tmp_path, cache, name):
     with pytest.raises(ProbeError, match="is refused: its member") as caught:
         files_of_archive(archive)
     assert "\n" not in str(caught.value)
+    assert unpacked(cache) == []
+
+
+@pytest.mark.parametrize(
+    "config",
+    [b"a: [\n", b"a: !!python/object/apply:os.getcwd []\n", b"a: \xff\xfe\x00\n"],
+)
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_a_configuration_that_is_no_plain_yaml(tmp_path, cache, config, kind):
+    archive = tmp_path / f"a.{kind}"
+    zipped = write_zip(tmp_path / "a.zip", {**FILES, "exp/config.yaml": config})
+    if kind == "tar":
+        with zipfile.ZipFile(zipped) as old, tarfile.open(archive, "w") as new:
+            for name in old.namelist():
+                info = tarfile.TarInfo(name)
+                info.size = len(old.read(name))
+                new.addfile(info, io.BytesIO(old.read(name)))
+    with pytest.raises(ProbeError, match="a configuration in .* no plain") as caught:
+        files_of_archive(archive)
+    assert "\n" not in str(caught.value) and str(archive) in str(caught.value)
     assert unpacked(cache) == []
 
 
