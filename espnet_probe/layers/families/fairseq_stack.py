@@ -5,7 +5,6 @@ from typing import List
 import torch
 
 from espnet_probe.layers.families.stack import StackFamily
-from espnet_probe.layers.families.subsampling import convolved, total_stride
 
 
 class FairseqFamily(StackFamily):
@@ -48,15 +47,3 @@ class FairseqFamily(StackFamily):
     def width(self) -> int:
         """Return the values per state of the blocks."""
         return int(getattr(self.network(), "encoder").embedding_dim)
-
-    def stride(self) -> int:
-        """Return the samples per state."""
-        return total_stride(self.convolutions)
-
-    def block_lengths(self, input_lengths: torch.Tensor) -> torch.Tensor:
-        """Return how many states the blocks have: the convolutions' own rule.
-
-        Args:
-            input_lengths: (batch,), valid samples.
-        """
-        return convolved(input_lengths, self.convolutions)

@@ -6,7 +6,7 @@ outputs of its sub-modules, before dropout and the residual sum.
 """
 
 from abc import abstractmethod
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 import torch
 from torch.utils.hooks import RemovableHandle
@@ -18,6 +18,7 @@ from espnet_probe.layers.families.abs_family import (
     Tap,
     first_tensor,
 )
+from espnet_probe.layers.families.subsampling import convolved, total_stride
 from espnet_probe.layers.selection import PART
 
 
@@ -33,17 +34,19 @@ class StackFamily(AbsFamily):
     #: Whether the blocks pass (time, batch, width) on, as fairseq's do.
     time_first: bool = False
 
+    #: Kernel, stride and padding of each convolution before the blocks.
+    convolutions: List[Tuple[int, int, int]] = []
+
     @abstractmethod
     def blocks(self) -> List[torch.nn.Module]:
         """Return the blocks, from the input on."""
 
-    @abstractmethod
     def stride(self) -> int:
         """Return the input steps per state."""
+        return total_stride(self.convolutions)
 
-    @abstractmethod
     def block_lengths(self, input_lengths: torch.Tensor) -> torch.Tensor:
-        """Return how many states the blocks have.
+        """Return how many states the blocks have: the convolutions' own rule.
 
         Args:
             input_lengths: (batch,), valid input steps.
@@ -51,6 +54,7 @@ class StackFamily(AbsFamily):
         Returns:
             (batch,); below 1 if the input is too short for a state.
         """
+        return convolved(input_lengths, self.convolutions)
 
     def has_final(self) -> bool:
         """Say whether the wrapper's output differs from the last block's."""

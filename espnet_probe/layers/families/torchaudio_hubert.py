@@ -11,7 +11,6 @@ import torch
 from espnet_probe.layers.families.abs_family import InputLengths
 from espnet_probe.layers.families.lazy import is_instance
 from espnet_probe.layers.families.stack import StackFamily
-from espnet_probe.layers.families.subsampling import convolved, total_stride
 
 
 class TorchAudioHuBERTFamily(StackFamily):
@@ -51,18 +50,6 @@ class TorchAudioHuBERTFamily(StackFamily):
         """Say whether a norm follows the last block."""
         # torchaudio's flag is of the norm before the blocks; without it, it comes last.
         return not self.wav2vec2.encoder.transformer.layer_norm_first
-
-    def stride(self) -> int:
-        """Return the samples per state."""
-        return total_stride(self.convolutions)
-
-    def block_lengths(self, input_lengths: torch.Tensor) -> torch.Tensor:
-        """Return how many states the blocks have: the convolutions' own rule.
-
-        Args:
-            input_lengths: (batch,), valid samples.
-        """
-        return convolved(input_lengths, self.convolutions)
 
     def watch_lengths(self) -> InputLengths:
         """Return the lengths of the input; every way through starts there."""

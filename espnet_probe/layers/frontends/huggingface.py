@@ -8,7 +8,6 @@ from espnet_probe.errors import ProbeError
 from espnet_probe.layers.families.abs_family import Tap
 from espnet_probe.layers.families.lazy import is_instance
 from espnet_probe.layers.families.stack import StackFamily
-from espnet_probe.layers.families.subsampling import convolved, total_stride
 
 #: Architectures (``model_type``) whose blocks each give one state per output state.
 KNOWN = (
@@ -109,18 +108,6 @@ class HuggingFaceFamily(StackFamily):
         if getattr(self.config, "use_intermediate_ffn_before_adapter", False):
             return True
         return bool(getattr(self.config, "do_stable_layer_norm", False))
-
-    def stride(self) -> int:
-        """Return the samples per state of the blocks."""
-        return total_stride(self.convolutions)
-
-    def block_lengths(self, input_lengths: torch.Tensor) -> torch.Tensor:
-        """Return how many states the blocks have: the convolutions' own rule.
-
-        Args:
-            input_lengths: (batch,), valid samples.
-        """
-        return convolved(input_lengths, self.convolutions)
 
     def final_tap(self) -> Tap:
         """Return the tap of the front end's output."""
