@@ -1,4 +1,10 @@
-"""Make the report of a probe experiment: RESULTS.md, plots, and a page with sound."""
+"""Make the report of a probe experiment: RESULTS.md, plots, and a page with sound.
+
+Or, with ``--model``, one RESULTS.md of several, in ``--output_dir``::
+
+    python3 -m espnet_probe.bin.make_report --set test --output_dir exp/study \\
+        --model blstm:baseline=exp/probe_a blstm:robust=exp/probe_b
+"""
 
 import argparse
 import datetime
@@ -26,8 +32,19 @@ def get_parser() -> argparse.ArgumentParser:
         ),
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--probe_exp", type=Path, help="the probe experiment's folder")
+    given.add_argument(
+        "--model",
+        nargs="+",
+        metavar="ARCHITECTURE:TRAINING=DIR",
+        help="several probe experiments instead, such as "
+        "vgg_blstm:robust=exp/probe_asr_vgg_noisy; the training is baseline or robust",
+    )
     parser.add_argument(
-        "--probe_exp", type=Path, required=True, help="the probe experiment's folder"
+        "--paper",
+        action="store_true",
+        help="with --model: put the paper's values beside",
     )
     parser.add_argument(
         "--asr_exp",
@@ -39,7 +56,11 @@ def get_parser() -> argparse.ArgumentParser:
         help="which reconstruct_<tag> folder; not needed if there is only one",
     )
     parser.add_argument(
-        "--sets", "--set", nargs="+", default=[], help="sets to show; without it all"
+        "--sets",
+        "--set",
+        nargs="+",
+        default=[],
+        help="sets to show; without it all; with --model the clean test set",
     )
     parser.add_argument(
         "--num_examples", type=int, default=4, help="utterances to hear per set"
@@ -63,6 +84,34 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _join(args: argparse.Namespace, command: str, date: str) -> None:
+    """Write the report of several models and print it."""
+    if args.output_dir is None or len(args.sets) != 1:
+        raise ProbeError(
+            "--model needs --output_dir, and --set with the name of the clean test set"
+        )
+    from espnet_probe.report.environment import environment
+    from espnet_probe.report.files import write_text
+    from espnet_probe.report.joined import markdown
+    from espnet_probe.report.study import parse_model, read_study
+
+    models, base = [parse_model(text) for text in args.model], args.sets[0]
+    study = read_study(
+        models,
+        test_set=base,
+        inference_tag=args.inference_tag,
+        paper_layers=False,
+        # The tables take their intervals of EERs from the scores' files.
+        num_draws=2,
+    )
+    facts = environment(date)
+    text = markdown(study, models, base, facts, command, args.paper, args.inference_tag)
+    path = args.output_dir / "RESULTS.md"
+    write_text(path, text)
+    print(text)
+    print(path.resolve())
+
+
 def main(cmd: Optional[Sequence[str]] = None) -> None:
     """Make the report.
 
@@ -76,6 +125,13 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     args = get_parser().parse_args(arguments)
     if args.num_examples < 0:
         raise ProbeError(f"--num_examples: got {args.num_examples}, expected 0 or more")
+    command = f"python -m espnet_probe.bin.make_report {shlex.join(arguments)}"
+    date = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+    if args.model is not None:
+        _join(args, command, date)
+        return
+    if args.paper:
+        raise ProbeError("--paper is for --model: one experiment has no such table")
 
     from espnet_probe.report.collect import collect
     from espnet_probe.report.tables import plain
@@ -93,8 +149,8 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         output=args.output_dir or args.probe_exp / "report",
         num_examples=args.num_examples,
         dumpdir=args.dumpdir,
-        command=f"python -m espnet_probe.bin.make_report {shlex.join(arguments)}",
-        date=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %z"),
+        command=command,
+        date=date,
     )
     print(plain(results))
     print(page.resolve())

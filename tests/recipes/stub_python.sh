@@ -107,6 +107,9 @@ case "${module}" in
             done
         fi
         ;;
+    espnet_probe.bin.make_noise)
+        leave "${output}"/{music,noise,speech}/generated/1.wav
+        ;;
     espnet_probe.bin.mix_noise)
         if [[ " ${args[*]} " == *" --merge "* ]]; then
             suffix=
@@ -133,7 +136,14 @@ case "${module}" in
         leave "${output}"/wer.{json,csv}
         ;;
     espnet_probe.bin.make_report)
-        leave "${output}/index.html" "$(value --probe_exp)/RESULTS.md"
+        if [ -n "$(value --model)" ]; then
+            leave "${output}/RESULTS.md"
+        else
+            leave "${output}/index.html" "$(value --probe_exp)/RESULTS.md"
+        fi
+        ;;
+    espnet_probe.bin.check_claims)
+        leave "${output}"/claims.{md,json}
         ;;
     *)
         echo "stub_python.sh: nobody promised what ${module} leaves" >&2

@@ -80,6 +80,17 @@ def test_noisy_sets_are_made_once(recipe: Recipe) -> None:
     assert "Done before: data/train_noisy" in recipe.output
 
 
+def test_noise_is_generated_where_that_is_asked_for(recipe: Recipe) -> None:
+    recipe.probe(*NOISE, "--musan", "generated")
+    assert recipe.modules == ["make_noise", "mix_noise"]
+    assert "--musan data/generated_noise --seed 0" in recipe.call("mix_noise")
+    recipe.probe(*NOISE, "--musan", "generated")
+    assert recipe.calls == []
+    # Recorded noise takes its place in all sets.
+    recipe.probe(*NOISE)
+    assert recipe.modules == ["mix_noise"] and len(recipe.calls) == 12
+
+
 def test_what_changed_is_mixed_again(recipe: Recipe) -> None:
     recipe.probe(*NOISE)
     # One more condition.

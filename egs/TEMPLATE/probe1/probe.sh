@@ -37,13 +37,14 @@ expdir=exp            # Directory to save experiments.
 python=python3        # Specify python to execute the commands.
 seed=0                # Seed of training, of sampling trials and of intervals.
 check_until=0         # Also check the options of the stages up to this one.
+paths_file=           # A file to write the names of the experiments to.
 
 # Data preparation related
 local_data_opts=      # The options given to local/data.sh.
 data_key=             # What else the data depend on, e.g. the corpus root: if it changes,
                       # stage 1 is done again.
 noise=false           # Whether to make noisy copies of the sets in stage 2.
-musan=                # Folder with music, noise and speech to make them with.
+musan=                # Folder with music, noise and speech to make them with; or "generated".
 snrs="20 10 0"        # SNRs of noisy test sets in dB.
 
 # Feature extraction related
@@ -70,6 +71,7 @@ probe_config=         # Config for probe training; by default the one that works
 probe_args=           # Arguments for probe training, e.g., "--max_epoch 10".
                       # Note that it will overwrite args in probe config.
 probe_tag=            # Suffix to the result dir for probe training.
+probe_set_tag=        # Another suffix, to it and to the statistics: what the probes are trained on.
 probe_exp=            # Specify the directory path for the probe experiment.
                       # If this option is specified, probe_tag is ignored.
 probe_stats_dir=      # Specify the directory path for probe statistics.
@@ -174,9 +176,9 @@ if [ ${stage} -le 4 ] && [ ${stop_stage} -ge 4 ] && ! [[ " ${skip_stages} " =~ [
             filter_set "${data_feats}/org/${dset}" "${data_feats}/${dset}"
         fi
     done
-    # ESPnet's scripts do not know this file; sets formatted by asr.sh get it here.
+    # Sets formatted by asr.sh get these files here.
     for dset in ${all_sets}; do
-        add_readers "data/${dset}" "${data_feats}/${dset}"
+        add_extras "data/${dset}" "${data_feats}/${dset}"
     done
     stage_end "${stage_times}" "${data_feats}"
 fi
@@ -188,7 +190,7 @@ if [ ${stage} -le 5 ] && [ ${stop_stage} -ge 5 ] && ! [[ " ${skip_stages} " =~ [
         _data="${data_feats}/${dset}"
         _dir="${hidden_dir}/${dset}"
         _marker="${_dir}/.done"
-        _key=$(work_key "dump ${layers} ${dump_dtype} ${upstream_key}" "${_data}"/{wav.scp,utt2num_samples})
+        _key=$(work_key "dump ${layers} ${dump_dtype} ${upstream_key}" "${_data}"/{wav.scp,utt2num_samples,noise.jsonl})
         if todo "${_marker}" "${_key}" "${_dir}"; then
             _logdir="${_dir}/logdir"
             mkdir -p "${_logdir}"
@@ -214,7 +216,7 @@ if [ ${stage} -le 6 ] && [ ${stop_stage} -ge 6 ] && ! [[ " ${skip_stages} " =~ [
     stage_begin 6 "probe statistics"
     _marker="${probe_stats_dir}/.done"
     # The target follows from the upstream's front end, not from its weights.
-    _key=$(work_key "stats" "${upstream_config[@]}" {"${train_dir}","${valid_dir}"}/{wav.scp,utt2num_samples})
+    _key=$(work_key "stats" "${upstream_config[@]}" {"${train_dir}","${valid_dir}"}/{wav.scp,utt2num_samples,noise.jsonl})
     if todo "${_marker}" "${_key}" "${probe_stats_dir}"; then
         # 1. Split the key files
         _logdir="${probe_stats_dir}/logdir"
@@ -317,7 +319,7 @@ if [ ${stage} -le 8 ] && [ ${stop_stage} -ge 8 ] && ! [[ " ${skip_stages} " =~ [
         _data="${data_feats}/${dset}"
         _dir="${inference_dir}/${dset}"
         _marker="${_dir}/.reconstruct.done"
-        _key=$(work_key "reconstruct ${layers} ${inference_args}" "${probe_exp}/.done" "${_data}"/{wav.scp,utt2num_samples})
+        _key=$(work_key "reconstruct ${layers} ${inference_args}" "${probe_exp}/.done" "${_data}"/{wav.scp,utt2num_samples,noise.jsonl})
         if todo "${_marker}" "${_key}" "${_dir}"; then
             _logdir="${_dir}/logdir"
             mkdir -p "${_logdir}"

@@ -169,10 +169,17 @@ if [ -z "${probe_tag}" ]; then
         probe_tag+=$(echo "${probe_args}" | sed -e 's/--/_/g' -e 's/[ |=/]//g')
     fi
 fi
+[ -z "${probe_set_tag}" ] || probe_tag+=_${probe_set_tag}
 hidden_dir=${dumpdir}/hidden/${upstream_name}
-probe_stats_dir=${probe_stats_dir:-${expdir}/probe_stats_${upstream_name}}
+probe_stats_dir=${probe_stats_dir:-${expdir}/probe_stats_${upstream_name}${probe_set_tag:+_${probe_set_tag}}}
 probe_exp=${probe_exp:-${expdir}/probe_${upstream_name}_${probe_tag}}
 inference_dir=${probe_exp}/reconstruct_${inference_tag:-${vocoder_preset}}
+if [ -n "${paths_file}" ]; then
+    mkdir -p "$(dirname "${paths_file}")"
+    printf '%s: %s\n' asr_exp "${upstream_exp}" probe_exp "${probe_exp}" reconstruct "${inference_dir}" \
+        >"${paths_file}.tmp"
+    mv "${paths_file}.tmp" "${paths_file}"
+fi
 
 to_dump=${dump_sets}
 if [ "${states}" = dump ]; then

@@ -69,9 +69,14 @@ filter_set() {
     cp "${source}/feats_type" "${dir}/feats_type"
 }
 
-# add_readers <source> <set>: who the person is, where utt2spk is finer than that.
-add_readers() {
+# add_extras <source> <set>: who the person is, where utt2spk is finer than that, and
+# what was mixed in; ESPnet's scripts do not know these files.
+add_extras() {
     local source=$1 dir=$2
+    if [ -f "${source}/noise.jsonl" ] && [ -s "${dir}/wav.scp" ]; then
+        cp "${source}/noise.jsonl" "${dir}/noise.jsonl.tmp"
+        mv "${dir}/noise.jsonl.tmp" "${dir}/noise.jsonl"
+    fi
     if [ -f "${source}/utt2reader" ] && [ -s "${dir}/wav.scp" ]; then
         utils/filter_scp.pl "${dir}/wav.scp" "${source}/utt2reader" >"${dir}/utt2reader.tmp"
         if [ "$(<"${dir}/utt2reader.tmp" wc -l)" -ne "$(<"${dir}/wav.scp" wc -l)" ]; then

@@ -4,8 +4,8 @@
 # probe_check.sh; checks the options of stage 2 before any work starts.
 
 if "${noise}" && in_range 2 2 && ! [[ " ${skip_stages} " =~ [[:space:]]2[[:space:]] ]]; then
-    [ -n "${musan}" ] || fail "--noise true needs --musan: a folder with MUSAN's music, noise and speech"
-    [ -d "${musan}" ] || fail "there is no folder --musan ${musan}"
+    [ -n "${musan}" ] || fail "--noise true needs --musan: a folder with MUSAN's music, noise and speech, or 'generated' for synthetic noise"
+    [ "${musan}" = generated ] || [ -d "${musan}" ] || fail "there is no folder --musan ${musan}"
     # Commands are handed to a shell again by run.pl and the others.
     [[ "${musan}" != *[[:space:]]* ]] || fail "--musan '${musan}': expected a path without white space; make a link to it"
     for _snr in ${snrs}; do
@@ -71,6 +71,18 @@ make_noisy_sets() {
     train=$(clean_names "${train_set}")
     log "Stage 2: Noisy copies: data/${train}_noisy, and $(clean_names ${test_sets}) at SNRs of ${snrs:-(none)} dB"
     stage_begin 2 "noise"
+    if [ "${musan}" = generated ]; then
+        # Made here, and below as good as any other folder; its own seed, so that it is
+        # the same noise for all seeds of a study.
+        musan=data/generated_noise
+        marker=data/.generated_noise.done
+        key=$(work_key "generated noise")
+        if todo "${marker}" "${key}" "${musan}"; then
+            log "Generating noise, since no folder of recorded noise is given: ${musan}"
+            ${python} -m espnet_probe.bin.make_noise --output_dir "${musan}"
+            mark_done "${marker}" "${key}"
+        fi
+    fi
     noise_files=$(find -L "${musan}" \( -name '*.wav' -o -name '*.flac' \) | sort | sha256sum)
     mix_set "${train}" "${train}_noisy_only" --kind train
     marker=data/${train}_noisy/.noise.done

@@ -37,6 +37,16 @@ python=python3        # Specify python to execute the commands.
 seed=0                # Seed of all trainings, of sampling trials and of intervals; that of
                       # a made corpus is in local_data_opts.
 
+# Several models, one after the other, and noise
+models=               # E.g. "blstm_baseline blstm_robust": architecture and training; or "all":
+                      # these two and the same of vgg_blstm. Instead of asr_config and asr_tag.
+model_configs="conf/train_asr_{}.yaml" # Their configurations, {} standing for the architecture.
+robust_train=noisy    # What robust models are trained on: noisy (clean and one noisy copy) or noisy_only.
+probe_train=noisy     # What the probes of all models are trained on: noisy, noisy_only or clean.
+study_tag=            # Suffix to the result dir of the joined report; by default probe_train.
+study_args=           # Arguments for the joined report, e.g. "--paper" for the paper's values beside.
+snrs="20 10 0"        # SNRs of noisy test sets in dB.
+
 # ASR model related
 upstream_exp=         # If specified, this trained model is probed, and no ASR is trained.
 upstream_model=       # File name of the probed weights; by default inference_asr_model.
@@ -45,6 +55,7 @@ upstream_zip=         # If specified, this packed model is probed, and no ASR is
 asr_config=           # Config for asr model training.
 asr_args=             # Arguments for asr model training, e.g., "--max_epoch 10".
 asr_tag=              # Suffix to the result dir for asr model training.
+asr_name_suffix=      # What follows the name of asr_config in the result dirs.
 asr_exp=              # Specify the directory path for ASR experiment.
 asr_stats_dir=        # Specify the directory path for ASR statistics.
 token_type=bpe        # Tokenization type (char, word or bpe).
@@ -61,6 +72,7 @@ probe_config=conf/train_probe.yaml # Config for probe training.
 
 # [Task dependent] Set the datadir name created by local/data.sh
 train_set=            # Name of training set.
+probe_train_set=      # Name of training set of the probes; by default train_set.
 valid_set=            # Name of validation set.
 test_sets=            # Names of test sets.
 
@@ -82,6 +94,7 @@ probe_names=" $(option_names probe.sh) "
 for _name in local_data_opts inference_tag inference_args; do
     asr_names=${asr_names/ ${_name} / }
 done
+all_opts=("$@")
 asr_opts=()
 probe_opts=()
 while [ $# -gt 0 ]; do
@@ -107,6 +120,15 @@ done
 . ./path.sh
 . ./cmd.sh
 
+stage_times=${expdir}/stage_times.jsonl
+if [ -n "${models}" ]; then
+    . "${_template}"/probe_models.sh
+    check_models
+    run_models "${all_opts[@]}"
+    log "Successfully finished. [elapsed=${SECONDS}s]"
+    exit 0
+fi
+
 for _file in "${asr_config}" "${inference_config}" "${probe_config}"; do
     if [ -n "${_file}" ] && [ ! -f "${_file}" ]; then
         log "Error: there is no configuration ${_file}"
@@ -118,7 +140,7 @@ done
 # The folders are given to asr.sh, so that both scripts have the same. Unlike ESPnet's,
 # the one of the statistics depends on the configuration: front ends differ in width.
 if [ -z "${asr_tag}" ]; then
-    asr_tag=$(basename "${asr_config:-train}" .yaml)_raw
+    asr_tag=$(basename "${asr_config:-train}" .yaml)${asr_name_suffix}_raw
     [ "${lang}" = noinfo ] || asr_tag+="_${lang}"
     asr_tag+="_${token_type}"
     [ "${token_type}" != bpe ] || asr_tag+="${nbpe}"
@@ -133,7 +155,6 @@ if [ -z "${asr_inference_tag}" ]; then
     asr_inference_tag+=_asr_model_${inference_asr_model%.*}
 fi
 decode_dir=${asr_exp}/${asr_inference_tag}
-stage_times=${expdir}/stage_times.jsonl
 
 # ---------------------------------------------------------------- ESPnet's asr.sh
 # run_asr <first> <last> <marker> <key> <name> <log files> <output>...: a group of
@@ -185,8 +206,14 @@ training_opts() {
 train_upstream() {
     local dset dir files=() outputs=() tokens data_key train_key marker
 
-    for dset in ${train_set} ${valid_set} ${test_sets}; do
-        files+=(data/"${dset}"/{wav.scp,utt2spk,text})
+    for dset in ${train_set} ${valid_set}; do
+        files+=(data/"${dset}"/{wav.scp,utt2spk,text,noise.jsonl})
+        outputs+=("${dumpdir}/raw/${dset}/wav.scp")
+    done
+    # Other test sets are no reason to train anew.
+    train_key=$(work_key "asr train $(training_opts) ${seed} ${asr_args}" "${files[@]}" "${asr_config}")
+    for dset in ${test_sets}; do
+        files+=(data/"${dset}"/{wav.scp,utt2spk,text,noise.jsonl})
         outputs+=("${dumpdir}/raw/${dset}/wav.scp")
     done
     data_key=$(work_key "asr data $(training_opts)" "${files[@]}")
@@ -197,10 +224,9 @@ train_upstream() {
     else
         outputs+=("data/${lang}_token_list/${tokens}/tokens.txt")
     fi
-    run_asr 2 5 "data/.asr_data_${lang}_${tokens}.done" "${data_key}" "data for the ASR model" "" \
+    run_asr 2 5 "data/.asr_data_${train_set}_${lang}_${tokens}.done" "${data_key}" "data for the ASR model" "" \
         "${outputs[@]}"
 
-    train_key=$(work_key "asr train ${data_key} ${seed} ${asr_args}" "${asr_config}")
     run_asr 10 10 "${asr_stats_dir}/.done" "${train_key}" "statistics for the ASR model" \
         "${asr_stats_dir}/logdir/stats.*.log" "${asr_stats_dir}"/{train,valid}/speech_shape
     if [ "${asr_stage}" -le 11 ] && [ "${asr_stop_stage}" -ge 11 ] \
@@ -215,7 +241,7 @@ train_upstream() {
     for dset in ${test_sets}; do
         # asr.sh decodes a validation set before its filtering.
         [ "${dset}" != "${valid_set}" ] || continue
-        files+=("${dumpdir}/raw/${dset}/wav.scp")
+        files+=("${dumpdir}/raw/${dset}/wav.scp" "data/${dset}/noise.jsonl")
         outputs+=("${decode_dir}/${dset}/text")
     done
     marker="${decode_dir}/.done"
@@ -258,8 +284,8 @@ probe() {
     ./probe.sh --stage "$1" --stop_stage "$2" --skip_stages "${skip_stages}" \
         --python "${python}" --seed "${seed}" --ngpu "${ngpu}" --nj "${nj}" --inference_nj "${inference_nj}" \
         --dumpdir "${dumpdir}" --expdir "${expdir}" --probe_config "${probe_config}" \
-        --train_set "${train_set}" --valid_set "${valid_set}" --test_sets "${test_sets}" \
-        "${upstream[@]}" --upstream_model "${upstream_model}" \
+        --train_set "${probe_train_set:-${train_set}}" --valid_set "${valid_set}" --test_sets "${test_sets}" \
+        --snrs "${snrs}" "${upstream[@]}" --upstream_model "${upstream_model}" \
         --check_until "${stop_stage}" "${probe_opts[@]}"
 }
 

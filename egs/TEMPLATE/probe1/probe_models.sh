@@ -1,0 +1,123 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154
+# Several models one after the other, for train_and_probe.sh --models: each is a run of
+# train_and_probe.sh with its configuration and its training set, on the same test sets.
+# To be sourced after the options are known.
+
+# One word stands for the four models of the paper.
+[ "${models}" != all ] || models="vgg_blstm_baseline vgg_blstm_robust blstm_baseline blstm_robust"
+
+# model_config <model>: prints the configuration of its architecture.
+model_config() {
+    echo "${model_configs//\{\}/${1%_*}}"
+}
+
+# A mistake in the last model is found before the first is trained.
+check_models() {
+    local model config
+    for model in ${models}; do
+        if ! [[ "${model}" =~ ^[A-Za-z0-9_-]+_(baseline|robust)$ ]]; then
+            log "Error: --models: got '${model}', expected <architecture>_baseline or <architecture>_robust, or all"
+            exit 2
+        fi
+        config=$(model_config "${model}")
+        if [ ! -f "${config}" ]; then
+            log "Error: --models ${model}: there is no configuration ${config} (--model_configs \"${model_configs}\")"
+            exit 2
+        fi
+    done
+    case "${robust_train}" in
+        noisy | noisy_only) ;;
+        *) log "Error: --robust_train ${robust_train}: expected noisy (clean and one noisy copy) or noisy_only"; exit 2 ;;
+    esac
+    case "${probe_train}" in
+        noisy | noisy_only | clean) ;;
+        *) log "Error: --probe_train ${probe_train}: expected noisy (clean and one noisy copy), noisy_only or clean"; exit 2 ;;
+    esac
+    if [ -n "${upstream_exp}${upstream_tag}${upstream_zip}${asr_exp}${asr_tag}" ]; then
+        log "Error: --models trains and names the models: leave out --upstream_exp, --upstream_tag, --upstream_zip, --asr_exp and --asr_tag"
+        exit 2
+    fi
+}
+
+# write_study <file>: what was trained and probed, for the record.
+write_study() {
+    local model dset snr
+    # Of a list of test sets the first is the one that models are compared on.
+    dset=${test_sets%% *}
+    {
+        echo "# Written by train_and_probe.sh --models; folders are relative to the recipe's."
+        echo "probe_train: ${probe_train}"
+        echo "robust_train: ${robust_train}"
+        echo "seed: ${seed}"
+        echo "conditions:"
+        echo "  clean: ${dset}"
+        for snr in ${snrs}; do
+            echo "  snr${snr}: ${dset}_snr${snr}"
+        done
+        echo "models:"
+        for model in ${models}; do
+            echo "- name: ${model}"
+            echo "  architecture: ${model%_*}"
+            echo "  training: ${model##*_}"
+            echo "  asr_config: $(model_config "${model}")"
+            sed -e 's/^/  /' "${study_dir}/models/${model}.yaml"
+        done
+    } >"$1.tmp"
+    mv "$1.tmp" "$1"
+}
+
+# run_models <option>...: the options are those of the whole command.
+run_models() {
+    local model set all_sets=() dset snr suffix marker key file files=() named=()
+    study_dir=${expdir}/study_${study_tag:-${probe_train}$([ "${seed}" = 0 ] || echo "_seed${seed}")}
+    for dset in ${test_sets}; do
+        all_sets+=("${dset}")
+        for snr in ${snrs}; do
+            all_sets+=("${dset}_snr${snr}")
+        done
+    done
+    for model in ${models}; do
+        log "Model ${model}"
+        set=${train_set}
+        suffix=_${model##*_}
+        if [ "${model##*_}" = robust ]; then
+            set+=_${robust_train}
+            [ "${robust_train}" = noisy ] || suffix+=_${robust_train}
+        fi
+        # The pieces of words are those of the clean text, so that all models have the
+        # same. The last value of an option counts.
+        ./train_and_probe.sh "$@" --models "" \
+            --noise true --snrs "${snrs}" --test_sets "${all_sets[*]}" --train_set "${set}" \
+            --probe_train_set "${train_set}$([ "${probe_train}" = clean ] || echo "_${probe_train}")" \
+            --probe_set_tag "${probe_train}" --paths_file "${study_dir}/models/${model}.yaml" \
+            --asr_config "$(model_config "${model}")" --asr_name_suffix "${suffix}" \
+            --bpe_train_text "data/${train_set}/text" --lm_train_text "data/${train_set}/text"
+    done
+    if [ "${stage}" -gt 14 ] || [ "${stop_stage}" -lt 14 ] \
+        || [[ " ${skip_stages} " =~ [[:space:]]14[[:space:]] ]]; then
+        return 0
+    fi
+    log "Joined report: ${study_dir}"
+    stage_begin "models" "joined report"
+    write_study "${study_dir}/study.yaml"
+    for model in ${models}; do
+        file=$(sed -n 's/^probe_exp: //p' "${study_dir}/models/${model}.yaml")
+        files+=("${file}/report/.done")
+        named+=("${model%_*}:${model##*_}=${file}")
+    done
+    marker=${study_dir}/.done
+    key=$(work_key "joined report ${study_args}" "${study_dir}/study.yaml" "${files[@]}")
+    if todo "${marker}" "${key}" "${study_dir}/RESULTS.md"; then
+        # shellcheck disable=SC2086
+        ${python} -m espnet_probe.bin.make_report --model "${named[@]}" --set "${test_sets%% *}" \
+            --output_dir "${study_dir}" ${study_args} >"${study_dir}/make_report.log"
+        ${python} -m espnet_probe.bin.check_claims --model "${named[@]}" --set "${test_sets%% *}" \
+            --seed "${seed}" --output_dir "${study_dir}" | tee "${study_dir}/claims.txt"
+        mark_done "${marker}" "${key}" "${study_dir}"/{RESULTS,claims}.md
+    else
+        cat "${study_dir}/claims.txt"
+    fi
+    stage_end "${stage_times}" "${study_dir}"
+    log "The tables of all models are in '${study_dir}/RESULTS.md'"
+}

@@ -1,0 +1,152 @@
+"""train_and_probe.sh --models: several models on the same noisy sets, and their report.
+
+In a scratch recipe, with ``stub_python.sh`` in the place of Python.
+"""
+
+import shutil
+from pathlib import Path
+from typing import List, Sequence
+
+import pytest
+import soundfile
+import yaml
+from scratch_recipe import ESPNET, SETS, Recipe
+
+pytestmark = pytest.mark.skipif(
+    not ESPNET.is_dir(), reason="no ESPnet recipe tree: run 'make setup'"
+)
+
+MODELS = ("--models", "blstm_baseline blstm_robust", "--musan", "generated")
+TEST_SETS = ("test", "test_snr0")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    """A scratch recipe with clean sets that are not formatted, and no upstream."""
+    made = Recipe(tmp_path / "recipe")
+    shutil.rmtree(made.folder / "dump")
+    shutil.rmtree(made.exp)
+    soundfile.write(made.folder / "sound.flac", [0.1, -0.1] * 8000, 16000)
+    for name in SETS:
+        (made.folder / "data" / name / "utt2num_samples").unlink()
+    (made.folder / "conf" / "train_asr_blstm.yaml").write_text("encoder: rnn\n")
+    return made
+
+
+def study(recipe: Recipe, *options: str, code: int = 0) -> None:
+    """Run the chain on two models as a recipe's run.sh does."""
+    common = ["--train_set", "train", "--valid_set", "dev", "--test_sets", "test"]
+    common += ["--token_type", "word", "--nj", "1", "--inference_nj", "1"]
+    common += ["--ngpu", "0", "--snrs", "0", "--stage", "2"]
+    recipe.run("train_and_probe.sh", *common, *MODELS, *options, code=code)
+
+
+def said_of(calls: Sequence[str], module: str, option: str) -> List[str]:
+    """The values of an option in the calls of a module, in order."""
+    found = [call for call in calls if call.split()[0].endswith(module)]
+    return [c.split(f"{option} ")[1].split()[0] for c in found if f"{option} " in c]
+
+
+def test_two_models_on_the_same_sets_once(recipe: Recipe) -> None:
+    study(recipe)
+    calls = recipe.calls
+    assert recipe.modules[0] == "make_noise"
+    # The noise is made and mixed once, for all models.
+    mixed = said_of(calls, "mix_noise", "--output_dir")
+    assert sorted(set(mixed)) == ["data/test_snr0", "data/train_noisy_only"]
+    assert len(mixed) == 2 * len(set(mixed))
+    # Each recogniser has its own training set, and the same tokens.
+    launched = [call for call in calls if "launch" in call.split()[0]]
+    sets = ["dump/raw/train/wav.scp", "dump/raw/train_noisy/wav.scp"]
+    for call, name, dset in zip(
+        launched[::2], ("blstm_baseline", "blstm_robust"), sets
+    ):
+        assert f"exp/asr_train_asr_{name}_raw_word/" in call and f"{dset}," in call
+    texts = said_of(calls, "tokenize_text", "--input")
+    assert len(set(texts)) == 1
+    # The probes of both are trained on the noisy set.
+    for call in launched[1::2]:
+        assert "dump/raw/train_noisy/wav.scp," in call
+        assert "_train_probe_noisy/train.log" in call
+    # All sets are decoded and probed, with the same trials for all of a set's copies.
+    for exp in sorted((recipe.folder / "exp").glob("probe_asr_*")):
+        for dset in TEST_SETS:
+            assert (exp / "reconstruct_default" / dset / "trials").is_file()
+    drawn = [c for c in calls if c.split()[0].endswith("make_trials")]
+    assert len(drawn) == 2 * len(TEST_SETS)
+    assert len({c.split("--num_pairs")[1].split("--output")[0] for c in drawn}) == 1
+    assert recipe.modules[-2:] == ["make_report", "check_claims"]
+    for call in calls[-2:]:
+        assert " blstm:robust=exp/probe_asr_train_asr_blstm_robust_raw_word_" in call
+        assert "--set test --" in call and "--output_dir exp/study_noisy" in call
+
+    written = yaml.safe_load((recipe.folder / "exp/study_noisy/study.yaml").read_text())
+    assert written["conditions"] == {"clean": "test", "snr0": "test_snr0"}
+    names = [(m["architecture"], m["training"]) for m in written["models"]]
+    assert names == [("blstm", "baseline"), ("blstm", "robust")]
+    for model in written["models"]:
+        for folder in ("asr_exp", "probe_exp", "reconstruct"):
+            assert (recipe.folder / model[folder]).is_dir()
+
+    study(recipe)
+    assert recipe.calls == []
+    assert (recipe.folder / "exp/study_noisy/RESULTS.md").is_file()
+
+
+def test_another_condition_trains_nothing_anew(recipe: Recipe) -> None:
+    one = ("--models", "blstm_robust", "--stop_stage", "8")
+    study(recipe, *one)
+    study(recipe, *one, "--snrs", "0 10")
+    assert "asr_train" not in recipe.modules and "probe_train" not in recipe.modules
+    assert set(said_of(recipe.calls, "probe_inference", "--data_dir")) == {
+        "dump/raw/test_snr10"
+    }
+    # Other noise in files of the same names and lengths.
+    (recipe.folder / "data/test_snr0/noise.jsonl").write_text("other noise\n")
+    study(recipe, *one, "--snrs", "0 10", "--stage", "3")
+    assert set(said_of(recipe.calls, "probe_inference", "--data_dir")) == {
+        "dump/raw/test_snr0"
+    }
+    assert "asr_inference" in recipe.modules and "asr_train" not in recipe.modules
+
+
+def test_probes_on_clean_speech_have_their_own_folders(recipe: Recipe) -> None:
+    one = ("--models", "blstm_baseline", "--stop_stage", "7")
+    study(recipe, *one, "--probe_train", "clean")
+    launched = [call for call in recipe.calls if "launch" in call.split()[0]]
+    assert "dump/raw/train/wav.scp," in launched[1]
+    exp = "exp/probe_asr_train_asr_blstm_baseline_raw_word_train_probe_clean"
+    assert (recipe.folder / exp / "config.yaml").is_file()
+    study(recipe, *one)
+    # The recogniser is there; other probes are trained.
+    assert "asr_train" not in recipe.modules and "probe_train" in recipe.modules
+    # And a range of stages without the report leaves none.
+    assert not (recipe.folder / "exp/study_noisy/study.yaml").exists()
+
+
+def test_robust_models_on_noisy_speech_alone(recipe: Recipe) -> None:
+    only = ("--models", "blstm_robust", "--robust_train", "noisy_only")
+    study(recipe, *only, "--stop_stage", "3")
+    exp = "exp/asr_train_asr_blstm_robust_noisy_only_raw_word"
+    assert (recipe.folder / exp).is_dir()
+    assert "dump/raw/train_noisy_only/wav.scp," in recipe.call("asr_train")
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (("--models", "blstm"), "expected <architecture>_baseline"),
+        (("--models", "all"), "no configuration conf/train_asr_vgg_blstm.yaml"),
+        (("--model_configs", "conf/{}.yaml"), "no configuration conf/blstm.yaml"),
+        (("--robust_train", "loud"), "--robust_train loud: expected noisy"),
+        (("--probe_train", "loud"), "--probe_train loud: expected noisy"),
+        (("--asr_tag", "mine"), "leave out --upstream_exp"),
+        (("--musan", ""), "--noise true needs --musan"),
+    ],
+)
+def test_mistakes_are_found_before_work_starts(
+    recipe: Recipe, options: Sequence[str], message: str
+) -> None:
+    study(recipe, *options, code=2)
+    assert message in recipe.output
+    assert recipe.calls == []

@@ -1,0 +1,144 @@
+"""The joined report: cells are the files' numbers, drops paired, trials compared."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Callable, Dict, List, Tuple
+
+import numpy as np
+import pytest
+
+from espnet_probe.bin import make_report
+from espnet_probe.errors import ProbeError
+
+SETS = ("test_clean", "test_clean_snr10", "test_clean_snr0")
+LAYERS = ("cnn1", "cnn2", "blstm1")
+Made = Callable[..., Tuple[Path, Path]]
+
+
+def rows_under(text: str, title: str) -> List[List[str]]:
+    """The first table after a heading, without its head."""
+    lines = text[text.index(f"{title}\n") :].splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("|---"))
+    found = []
+    for line in lines[start + 1 :]:
+        if not line.startswith("|"):
+            break
+        found.append(line.strip("|").split("|"))
+    return found
+
+
+def write_units(folder: Path, values: Dict[str, float]) -> None:
+    """Write a quality.csv, and its mean into quality.json."""
+    with (folder / "quality.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["utt_id", "stoi"])
+        writer.writerows(values.items())
+    document = json.loads((folder / "quality.json").read_text())
+    document["stoi"]["mean"] = float(np.mean(list(values.values())))
+    (folder / "quality.json").write_text(json.dumps(document))
+
+
+@pytest.fixture
+def models(make_experiment: Made, tmp_path: Path) -> Dict[str, Path]:
+    """Two trainings of one architecture on a clean and two noisy sets."""
+    found = {}
+    for number, training in enumerate(("baseline", "robust")):
+        exp, _ = make_experiment(tmp_path / training, layers=LAYERS, sets=SETS)
+        random = np.random.default_rng(number)
+        utts = [f"utt{i}" for i in range(12)]
+        easy = dict(zip(utts, random.uniform(0.7, 0.9, len(utts))))
+        for place, name in enumerate(SETS):
+            (exp / "reconstruct_gl" / name / "trials").write_text("a b target\n")
+            for layer in LAYERS:
+                # Noise takes nearly the same from every utterance.
+                lost = 0.1 * place * (2 - number)
+                values = {u: v - lost + 1e-3 * random.random() for u, v in easy.items()}
+                write_units(exp / "reconstruct_gl" / name / layer, values)
+        found[training] = exp
+    return found
+
+
+def report(models: Dict[str, Path], output: Path, *options: str) -> str:
+    """Make the joined report."""
+    given = [f"vgg_blstm:{training}={exp}" for training, exp in models.items()]
+    command = ["--model", *given, "--set", SETS[0], "--output_dir", str(output)]
+    make_report.main([*command, *options])
+    return (output / "RESULTS.md").read_text()
+
+
+def test_tables_hold_the_numbers_of_the_files(
+    models: Dict[str, Path], tmp_path: Path
+) -> None:
+    text = report(models, tmp_path / "joined")
+    rows = rows_under(text, "## Word error rate (%)")
+    assert [row[:2] for row in rows] == [
+        *(["vgg_blstm", "baseline"], ["vgg_blstm", "robust"])
+    ]
+    assert rows[0][2:] == ["12.3 [10.1, 14.2]"] * 3
+    rows = rows_under(text, "## Equal error rate (%)")
+    assert [row[:2] for row in rows] == [
+        [condition, training]
+        for condition in ("clean", "snr10", "snr0")
+        for training in ("baseline", "robust")
+    ]
+    folder = models["robust"] / "reconstruct_gl" / SETS[1] / "blstm1"
+    document = json.loads((folder / "verification.json").read_text())
+    low, high = document["eer_percent_ci95"]
+    assert rows[3][-1] == f"{document['eer_percent']:.1f} [{low:.1f}, {high:.1f}]"
+    natural = json.loads((folder.parent / "natural" / "verification.json").read_text())
+    assert rows[3][2].startswith(f"{natural['eer_percent']:.1f} ")
+    assert "400 trials a cell; the same trials for all layers" in text
+
+
+def test_what_noise_takes_is_paired(models: Dict[str, Path], tmp_path: Path) -> None:
+    text = report(models, tmp_path / "joined")
+    rows = rows_under(text, "## STOI, clean minus noisy")
+    assert [row[:2] for row in rows[:2]] == [
+        *(["clean - snr10", "baseline"], ["clean - snr10", "robust"])
+    ]
+    # Between utterances the values differ by 0.2, the losses by 0.001.
+    for row, lost in zip(rows, (0.2, 0.1, 0.4, 0.2)):
+        value, bounds = row[2].split(" ", 1)
+        low, high = (float(one) for one in bounds.strip("[]").split(", "))
+        assert abs(float(value) - lost) < 2e-3 and high - low < 2e-3
+
+
+def test_other_trials_are_told(models: Dict[str, Path], tmp_path: Path) -> None:
+    other = models["robust"] / "reconstruct_gl" / SETS[2] / "trials"
+    other.write_text("c d target\n")
+    assert "2 different lists of trials" in report(models, tmp_path / "joined")
+
+
+def test_a_model_that_has_not_learnt_is_marked(
+    models: Dict[str, Path], tmp_path: Path
+) -> None:
+    for path in models["baseline"].parent.rglob("wer.json"):
+        document = json.loads(path.read_text())
+        path.write_text(json.dumps({**document, "wer_percent": 61.5}))
+    text = report(models, tmp_path / "joined")
+    rows = rows_under(text, "## Equal error rate (%)")
+    assert [row[1] for row in rows[:2]] == ["baseline †", "robust"]
+    assert "has not learnt its task" in text and "61.5 %" in text
+
+
+def test_the_papers_values_stand_in_rows_of_their_own(
+    models: Dict[str, Path], tmp_path: Path
+) -> None:
+    assert "ThinResNet" not in report(models, tmp_path / "without")
+    text = report(models, tmp_path / "joined", "--paper")
+    rows = rows_under(text, "## Equal error rate (%)")
+    assert rows[0][:2] == ["clean", "baseline"]
+    assert rows[1] == ["clean", "baseline, paper's", "-", "-", "4.47", "4.72", "16.20"]
+    assert "ThinResNet" in text
+    assert rows_under(text, "## Word error rate (%)")[1][-1] == "22.51"
+
+
+def test_mistakes_are_errors(models: Dict[str, Path], tmp_path: Path) -> None:
+    exp = str(models["robust"])
+    with pytest.raises(ProbeError, match="needs --output_dir"):
+        make_report.main(["--model", f"blstm:robust={exp}", "--set", SETS[0]])
+    with pytest.raises(ProbeError, match="--paper is for --model"):
+        make_report.main(["--probe_exp", exp, "--paper"])
+    with pytest.raises(ProbeError, match="expected ARCHITECTURE:baseline=DIR"):
+        report({"loud": models["robust"]}, tmp_path / "joined")
