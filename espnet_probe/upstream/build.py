@@ -6,9 +6,10 @@ import logging
 import os
 import pickle
 import sys
+import traceback
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple, Union
 
 import torch
 import yaml
@@ -40,7 +41,8 @@ def read_config(path: Path) -> Dict[str, Any]:
         path: The ``config.yaml`` that ESPnet's training left.
 
     Raises:
-        ProbeError: If it is no YAML, or not a training's configuration.
+        ProbeError: If it is no YAML, or not a training's configuration, or if the
+            settings of a part are no mapping.
     """
     try:
         # As safe_load; long lists of words take it seconds.
@@ -53,6 +55,12 @@ def read_config(path: Path) -> Dict[str, Any]:
             f"{path} is not of a training: expected a mapping from options to values, "
             "as ESPnet's training leaves it"
         )
+    for key, value in config.items():
+        if str(key).endswith("_conf") and not isinstance(value, (dict, type(None))):
+            raise ProbeError(
+                f"{path}: expected a mapping from options to values under {key}, got "
+                f"{one_line(repr(value))}"
+            )
     return config
 
 
@@ -60,7 +68,9 @@ def locate_files(config: Dict[str, Any], folder: Path) -> None:
     """Let a model's files be found from any working directory.
 
     ESPnet stores paths relative to the recipe: of ``feats_stats.npz``, of token lists,
-    of what a front end loads. The configuration is changed in place.
+    of what a front end loads. They are looked for in the folder, in those above it, and
+    last in the working directory: another recipe has files of the same names. The
+    configuration is changed in place.
 
     Args:
         config: A model's configuration.
@@ -70,7 +80,9 @@ def locate_files(config: Dict[str, Any], folder: Path) -> None:
     Raises:
         ProbeError: If the statistics or a token list are nowhere.
     """
-    roots = [folder.resolve(), *folder.resolve().parents]
+    # As it was named, then what links lead to: a recipe's exp may be on another disk.
+    named, real = Path(os.path.abspath(folder)), folder.resolve()
+    roots = list(dict.fromkeys([named, *named.parents, real, *real.parents]))
     for key in LISTS:
         if isinstance(config.get(key), str):
             config[key] = _locate(config[key], roots)
@@ -91,7 +103,7 @@ def _gone(what: str, folder: Path) -> str:
     )
 
 
-def _locate_all(value: Any, roots: List[Path]) -> Any:
+def _locate_all(value: Any, roots: Sequence[Path]) -> Any:
     if isinstance(value, dict):
         # Where a front end keeps its downloads is the user's business.
         return {
@@ -105,10 +117,10 @@ def _locate_all(value: Any, roots: List[Path]) -> Any:
     return value
 
 
-def _locate(value: str, roots: List[Path]) -> str:
+def _locate(value: str, roots: Sequence[Path]) -> str:
     """Return a path that exists, if a root has it; else the value as it is."""
     path = Path(value)
-    if path.is_absolute() or "://" in value or path.exists():
+    if path.is_absolute() or "://" in value:
         return value
     for root in roots:
         if (root / path).exists():
@@ -275,18 +287,33 @@ def _explain(error: Exception, config: Dict[str, Any], task: str) -> str:
                 f"the {part} of this model could not be fetched: {text}; it needs the "
                 "network once, or the files in its cache"
             )
+    text = one_line(error)
+    said = f"{type(error).__name__}: {text}" if text else _where(error)
+    # What another task's configuration lacks here, or has and this task does not know.
+    other = isinstance(error, (KeyError, AttributeError)) or "must be one of" in text
+    hint = "; if it is of another task, name that with --upstream_task"
     return (
-        f"ESPnet cannot build this model as one of its task {task}: "
-        f"{type(error).__name__}: {one_line(error)}; if it is of another task, name "
-        "that with --upstream_task"
+        f"ESPnet cannot build this model as one of its task {task}: {said}"
+        f"{hint if other else ''}"
     )
 
 
-def one_line(error: BaseException) -> str:
+def _where(error: Exception) -> str:
+    """Return the kind of an error that says nothing, and the line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return type(error).__name__
+    last = frames[-1]
+    return f"{type(error).__name__} at '{last.line}' in {Path(last.filename).name}"
+
+
+def one_line(error: Union[BaseException, str]) -> str:
     """Return the message of an error as one line of at most 300 characters.
 
+    What is too long loses its middle: ESPnet names all choices before the wrong one.
+
     Args:
-        error: Any error.
+        error: Any error, or a text.
     """
     text = " ".join(str(error).split())
-    return text if len(text) <= 300 else f"{text[:297]}..."
+    return text if len(text) <= 300 else f"{text[:195]} ... {text[-100:]}"

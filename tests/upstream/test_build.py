@@ -6,7 +6,7 @@ import os
 import pickle
 import sys
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 import torch
@@ -213,8 +213,22 @@ def test_a_configuration_that_does_not_fit_gives_one_line():
     with pytest.raises(ProbeError, match="cannot build .*no_such_option") as caught:
         build_model(config, "asr")
     assert "\n" not in str(caught.value)
-    with pytest.raises(ProbeError, match="as one of its task s2t: .*upstream_task"):
+    assert "upstream_task" not in str(caught.value)
+
+
+def test_another_task_is_named_only_where_it_may_be_the_reason():
+    # A part that another task may have; the wrong name is not cut off.
+    with pytest.raises(ProbeError, match="--encoder conformerr; if it is of another"):
+        build_model({**tiny_config("asr"), "encoder": "conformerr"}, "asr")
+    with pytest.raises(ProbeError, match="as one of its task s2t: .*list$"):
         build_model({"encoder": 3}, "s2t")
+
+
+def test_an_error_without_a_word_says_where_it_was_raised():
+    pytest.importorskip("s3prl")
+    config = {**tiny_config("asr"), "frontend": "s3prl", "frontend_conf": {"fs": 16000}}
+    with pytest.raises(ProbeError, match="AssertionError at 'assert .*' in s3prl.py$"):
+        build_model(config, "asr")
 
 
 PARTS = [
@@ -362,10 +376,49 @@ def test_files_are_found_from_any_working_directory(tmp_path, monkeypatch):
         located(token_list="no.txt")
 
 
+def test_the_own_recipe_goes_before_the_working_directory(tmp_path, monkeypatch):
+    # All recipes have files of these names.
+    names = ("data/tokens.txt", "exp/stats/feats_stats.npz", "data/model/config.json")
+    recipe, other = tmp_path / "recipe", tmp_path / "other"
+    for name in names:
+        for folder in (recipe, other):
+            (folder / name).parent.mkdir(parents=True)
+            (folder / name).touch()
+    disk = tmp_path / "disk" / "asr_moved"
+    disk.mkdir(parents=True)
+    (recipe / "exp" / "asr_tiny").mkdir()
+    (recipe / "exp" / "asr_linked").symlink_to(disk)
+
+    def located(exp: Path) -> List[str]:
+        options: Dict[str, Any] = {
+            "token_list": names[0],
+            "normalize_conf": {"stats_file": names[1]},
+            "frontend_conf": {"model": "data/model"},
+        }
+        locate_files(options, exp)
+        confs = options["normalize_conf"], options["frontend_conf"]
+        return [options["token_list"], confs[0]["stats_file"], confs[1]["model"]]
+
+    own = [str(recipe / name) for name in (*names[:2], "data/model")]
+    monkeypatch.chdir(other)
+    for exp in ("asr_tiny", "asr_linked"):
+        assert located(recipe / "exp" / exp) == own
+    monkeypatch.chdir(recipe)
+    assert located(Path("exp/asr_tiny")) == own
+    # A folder that is in no recipe: those of the working directory are taken.
+    assert [Path(path).resolve() for path in located(disk)] == [Path(p) for p in own]
+
+
 def test_what_is_no_configuration(tmp_path):
     path = tmp_path / "config.yaml"
     with pytest.raises(ProbeError, match="cannot read"):
         read_config(path)
+    for value in ("abc", "[1, 2]", "5"):
+        path.write_text(f"encoder: rnn\nnormalize_conf: {value}\n")
+        with pytest.raises(ProbeError, match="a mapping .* under normalize_conf, got"):
+            read_config(path)
+    path.write_text("normalize_conf:\nencoder_conf: {}\n")
+    assert read_config(path) == {"normalize_conf": None, "encoder_conf": {}}
     path.write_text("- a\n")
     with pytest.raises(ProbeError, match="is not of a training"):
         read_config(path)
