@@ -6,6 +6,7 @@ first version; newer ones are not relied on.
 """
 
 import importlib
+import logging
 from dataclasses import dataclass
 from typing import Any, Dict, FrozenSet, List, Optional, Tuple
 
@@ -112,7 +113,16 @@ UNSUPPORTED: Dict[str, FrozenSet[str]] = {
     "mt": frozenset({"src_tokenizer_encode_conf"}),
     "aqa": frozenset({"universa"}),
     "codec": frozenset({"codec"}),
+    "beats": frozenset({"waveform_input"}),
+    "gan_tok": frozenset({"quantizer", "generator_first"}),
+    "ps2st": frozenset({"model_name"}),
+    "rst": frozenset({"ssl_encoder"}),
+    # After uasr and s2st, which have losses too.
+    "asvspoof": frozenset({"losses"}),
 }
+
+#: Options of every task, which nobody leaves in a configuration cut short by hand.
+_TRAINING = frozenset({"max_epoch", "optim", "iterator_type"})
 
 #: The beginning of an archive's ``<task>_model_file`` key → tasks packed under it.
 #: ESPnet's pack knows fewer names than there are tasks, so ``asr`` serves several.
@@ -169,8 +179,17 @@ def find_task(
     fitting = [name for name in found if name in possible]
     if len(fitting) == 1:
         return fitting[0]
-    if not found and packed and (packed == "asr" or len(possible) == 1):
+    short = not _TRAINING <= config.keys()
+    if not found and packed and short and (packed == "asr" or len(possible) == 1):
         # A configuration cut short by hand, in an archive that says what it is.
+        logging.warning(
+            "config.yaml has few options: taken for one of the task %s, since the "
+            "archive names the weights %s_model_file; if it is of another, name that "
+            "with %s",
+            packed,
+            packed,
+            OPTION,
+        )
         return packed
     raise ProbeError(_undecided(config, packed, found, fitting))
 
