@@ -6,6 +6,8 @@ from typing import Sequence
 import pytest
 from scratch_recipe import ESPNET, PROBING, Recipe
 
+from espnet_probe.layers.selection import select_names
+
 pytestmark = pytest.mark.skipif(
     not ESPNET.is_dir(), reason="no ESPnet recipe tree: run 'make setup'"
 )
@@ -124,7 +126,10 @@ def test_parts_of_blocks_are_chosen_as_python_chooses_them(recipe: Recipe) -> No
         "block[2-9]": names[1:2],
         "block*-*": names[2:],
         "block1 block[2-3]-att*": [names[0], names[3]],
+        "encoder.block1": names[:1],
+        "block2.attention,encoder.block1.*": names[2:],
     }.items():
+        assert select_names(layers, names) == expected
         run(recipe, *options, "--stage", "7", "--stop_stage", "7", "--layers", layers)
         call = recipe.call("probe_train")
         found = [name for name in names if f",hidden_{name},kaldi_ark" in call]

@@ -136,11 +136,14 @@ dashes() {
 
 # is_chosen <layer>: whether one of the names and globs in --layers matches. No wildcard
 # crosses the dash before a part of a block: "block*" are blocks, "block*-attention" parts.
+# Paths of modules count too, as in Python: encoder.layers.3 is layers-3.
 is_chosen() {
     local patterns pattern
     # Read, not split by the shell, which would replace a glob by names of files.
     read -r -a patterns <<<"${layers//,/ }"
     for pattern in "${patterns[@]}"; do
+        pattern=${pattern#encoder.}
+        pattern=${pattern//./-}
         [ "$(dashes "$1")" = "$(dashes "${pattern}")" ] || continue
         # shellcheck disable=SC2053
         [[ $1 != ${pattern} ]] || return 0
