@@ -4,6 +4,7 @@
 # FSDD=<folder> ./run.sh takes the corpus from there; without it, it is downloaded.
 # Options: those of train_and_probe.sh; --stage and --stop_stage are probe.sh's. E.g.
 #   ./run.sh --asr_config conf/train_asr_vgg_blstm.yaml
+#   MUSAN=<folder> ./run.sh --models all --dump_dtype float16
 
 set -e
 set -u
@@ -23,6 +24,7 @@ probe_args="--max_epoch 8"
 
 ./train_and_probe.sh \
     --data_key "${FSDD:-}" \
+    --musan "${MUSAN:-}" \
     --train_set "${train_set}" \
     --valid_set "${valid_set}" \
     --test_sets "${test_sets}" \

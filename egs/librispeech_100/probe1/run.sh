@@ -6,6 +6,8 @@
 # corpus of the same layout with little in it, on a CPU:
 #   ./run.sh --asr_config conf/tuning/train_asr_blstm_mini.yaml --nbpe 300 --ngpu 0 --nj 2 \
 #       --inference_nj 2 --test_sets test_clean
+# The paper's four models in clean and noisy speech; MUSAN=<folder> has the noise:
+#   ./run.sh --models all --study_args --paper
 
 set -e
 set -u
@@ -21,6 +23,7 @@ probe_config=conf/train_probe.yaml
 
 ./train_and_probe.sh \
     --data_key "${LIBRISPEECH:-}" \
+    --musan "${MUSAN:-}" \
     --train_set "${train_set}" \
     --valid_set "${valid_set}" \
     --test_sets "${test_sets}" \

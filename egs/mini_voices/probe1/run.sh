@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 
 # Voices made on the spot: train a small ASR model on them, and listen to its layers.
-# Options: those of train_and_probe.sh; --stage and --stop_stage are probe.sh's.
+# Options: those of train_and_probe.sh; --stage and --stop_stage are probe.sh's. E.g.
+#   ./run.sh --models all       # four models, in noise of MUSAN=<folder>, or generated
 
 set -e
 set -u
@@ -18,6 +19,7 @@ probe_config=conf/train_probe.yaml
 states=dump
 
 ./train_and_probe.sh \
+    --musan "${MUSAN:-generated}" \
     --train_set "${train_set}" \
     --valid_set "${valid_set}" \
     --test_sets "${test_sets}" \

@@ -1,0 +1,1 @@
+../../TEMPLATE/probe1/train_and_probe.sh
