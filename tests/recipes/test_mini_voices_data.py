@@ -113,6 +113,10 @@ def test_recipe_has_enough_voices_and_none_in_two_sets(
     counts = {name: sum(v.set_name == name for v in voices) for name in SETS}
     assert counts["train"] >= 30 and counts["dev"] == 5 and counts["test"] >= 20
     assert len({voice.speaker for voice in voices}) == len(voices)
+    # A study has more voices to tell apart.
+    voices = read_voices(LOCAL / "voices_study.tsv")
+    counts = {name: sum(v.set_name == name for v in voices) for name in SETS}
+    assert counts == {"train": 29, "dev": 5, "test": 40}
 
 
 def test_more_utterances_keep_the_first_ones(monkeypatch: pytest.MonkeyPatch) -> None:

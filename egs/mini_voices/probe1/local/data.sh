@@ -17,6 +17,7 @@ seed=0          # Decides sentences, rates and pitches.
 train_utts=40   # Utterances of each of the 40 training voices,
 dev_utts=16     # of each of the 5 development voices,
 test_utts=6     # of each of the 24 test voices.
+voices=local/voices.tsv # Table of voices; voices_study.tsv has 40 for test, 29 for training.
 python=python3  # Specify python to execute.
 
 log "$0 $*"
@@ -31,7 +32,7 @@ fi
 if [ "${stage}" -le 1 ] && [ "${stop_stage}" -ge 1 ]; then
     log "Stage 1: Speak the utterances that are not there yet"
     ${python} local/make_voices.py --nj "${nj}" --seed "${seed}" --train_utts "${train_utts}" \
-        --dev_utts "${dev_utts}" --test_utts "${test_utts}"
+        --dev_utts "${dev_utts}" --test_utts "${test_utts}" --voices "${voices}"
 fi
 
 if [ "${stage}" -le 2 ] && [ "${stop_stage}" -ge 2 ]; then
