@@ -38,6 +38,12 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--json", default=None, help="also write model and list to this file"
     )
+    parser.add_argument(
+        "--pinned_tag",
+        default=None,
+        help="also write to this file the --upstream_tag that goes on naming this model "
+        "when it is published anew",
+    )
     return parser
 
 
@@ -67,7 +73,6 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     args = get_parser().parse_args(cmd)
     choice = needed_choice(args)
 
-    from espnet_probe.bin.score_files import written_whole
     from espnet_probe.layers.selection import PART
 
     upstream = choice.load()
@@ -84,11 +89,20 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
             f"list them with --parts true or --layers '*{PART}*'"
         )
     if args.json:
-        content = json.dumps(describe(upstream, layers), indent=2)
-        path = Path(args.json)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as part:
-            part.write_text(content + "\n", encoding="utf-8")
+        _write(args.json, json.dumps(describe(upstream, layers), indent=2))
+    if args.pinned_tag and choice.tag is not None:
+        from espnet_probe.upstream.files import pinned_tag
+
+        _write(args.pinned_tag, pinned_tag(choice.tag))
+
+
+def _write(name: str, content: str) -> None:
+    from espnet_probe.bin.score_files import written_whole
+
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as part:
+        part.write_text(content + "\n", encoding="utf-8")
 
 
 def head(upstream: "Upstream") -> str:

@@ -4,7 +4,7 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Mapping, Optional, Union
+from typing import List, Mapping, Optional, Tuple, Union
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.upstream.archive import read_meta, unpack_once
@@ -158,6 +158,36 @@ def files_of_tag(tag: str) -> ModelFiles:
     return _choose(named, origin=tag, folder=None)
 
 
+def pinned_tag(tag: str) -> str:
+    """Return the tag that goes on naming the model that is in the cache now.
+
+    What a name of Hugging Face stands for changes when its model is published anew.
+
+    Args:
+        tag: As of :func:`files_of_tag`, which has found its files.
+
+    Returns:
+        Such as ``name@<commit>``; the tag itself where it is not of Hugging Face.
+    """
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    name, revision = _name_and_revision(tag)
+    try:
+        meta = try_to_load_from_cache(name, "meta.yaml", revision=revision)
+    except HFValidationError:
+        return tag
+    if not isinstance(meta, str):
+        return tag
+    # .../models--<name>/snapshots/<commit>/meta.yaml
+    return f"{name}@{Path(meta).parent.name}"
+
+
+def _name_and_revision(tag: str) -> Tuple[str, Optional[str]]:
+    name, _, revision = tag.removeprefix("https://huggingface.co/").partition("@")
+    return name, revision or None
+
+
 def _is_archive(url: str) -> bool:
     # What is not in espnet_model_zoo's table is a name of Hugging Face.
     hub = ("huggingface.co", "https://huggingface.co")
@@ -172,11 +202,11 @@ def _check_meta_of_hub(tag: str) -> None:
     """
     from huggingface_hub import snapshot_download
 
-    name, _, revision = tag.removeprefix("https://huggingface.co/").partition("@")
+    name, revision = _name_and_revision(tag)
     try:
         # Without a network it gives up at once; hf_hub_download takes half a minute.
         folder = snapshot_download(
-            name, revision=revision or None, allow_patterns=["meta.yaml"]
+            name, revision=revision, allow_patterns=["meta.yaml"]
         )
         content = (Path(folder) / "meta.yaml").read_bytes()
     except Exception:

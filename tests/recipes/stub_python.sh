@@ -85,6 +85,7 @@ case "${module}" in
         mkdir -p "$(dirname "$(value --json)")"
         printf '{\n  "origin": "%s",\n  "fs": 16000,\n  "target": {\n    "fs": 16000\n  }\n}\n' \
             "${ORIGIN:-a model}" >"$(value --json)"
+        [ -z "${PINNED:-}" ] || echo "${PINNED}" >"$(value --pinned_tag)"
         ;;
     espnet_probe.bin.dump_hidden)
         for layer in ${layers}; do

@@ -1,10 +1,11 @@
 """probe.sh on models without an exp folder: from a zoo tag, or from a packed file."""
 
+import shutil
 from pathlib import Path
 from typing import Sequence
 
 import pytest
-from scratch_recipe import ESPNET, PROBING, Recipe
+from scratch_recipe import ESPNET, PROBING, TEMPLATE, Recipe
 
 from espnet_probe.layers.selection import select_names
 
@@ -50,6 +51,51 @@ def test_all_stages_on_a_tag_then_nothing(recipe: Recipe) -> None:
     # Not the same model.
     run(recipe, *("--stage", "5", "--stop_stage", "5"), *TAG)
     assert recipe.modules == ["list_layers", "dump_hidden"]
+
+
+def test_a_tag_stands_for_one_revision_until_its_folder_is_removed(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--stage", "5", "--stop_stage", "6", *TAG)
+    monkeypatch.setenv("PINNED", "espnet/a@111")
+    run(recipe, *options)
+    assert "--upstream_tag espnet/a model@v1.0" in recipe.call("list_layers")
+    assert "--upstream_tag espnet/a@111 " in recipe.call("dump_hidden")
+    # Published anew: what is done and what is not are of the same model.
+    monkeypatch.setenv("PINNED", "espnet/a@222")
+    run(recipe, "--stage", "5", "--stop_stage", "7", *TAG)
+    assert recipe.modules == ["launch", "probe_train"]
+    assert "--upstream_tag espnet/a@111 " in recipe.call("probe_train")
+    folder = recipe.folder / "exp" / "upstream_espnet_a_model_v1.0"
+    assert f"remove exp/{folder.name}" in recipe.output
+    shutil.rmtree(folder)
+    # Only the text beside the model is new: its weights have the same hash.
+    run(recipe, *options)
+    assert recipe.modules == ["list_layers"]
+    assert "The model is espnet/a@222" in recipe.output
+    shutil.rmtree(folder)
+    monkeypatch.setenv("ORIGIN", "another model")
+    run(recipe, *options)
+    assert recipe.modules[:2] == ["list_layers", "dump_hidden"]
+    assert "--upstream_tag espnet/a@222 " in recipe.call("dump_hidden")
+
+
+def test_a_model_is_looked_at_again_by_another_version(tmp_path: Path) -> None:
+    # A checkout of its own, whose code may be changed.
+    checkout = tmp_path / "checkout"
+    template = checkout / "egs" / "TEMPLATE" / "probe1"
+    shutil.copytree(TEMPLATE, template)
+    code = checkout / "espnet_probe" / "upstream" / "weights.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("version = 1\n")
+    recipe = Recipe(tmp_path / "recipe")
+    for name in ("probe.sh", "train_and_probe.sh"):
+        (recipe.folder / name).unlink()
+        (recipe.folder / name).symlink_to(template / name)
+    for version, expected in ((1, ["list_layers"]), (1, []), (2, ["list_layers"])):
+        code.write_text(f"version = {version}\n")
+        run(recipe, "--stage", "4", "--stop_stage", "4", "--skip_stages", "4", *TAG)
+        assert recipe.modules == expected
 
 
 def test_another_packed_model_of_the_same_name(

@@ -49,6 +49,7 @@ import json, sys
 import torch
 from espnet_probe import Upstream
 from espnet_probe.errors import ProbeError
+from espnet_probe.upstream.files import pinned_tag
 answers = {}
 for tag in sys.argv[2:]:
     try:
@@ -60,6 +61,7 @@ for tag in sys.argv[2:]:
     names = [layer.name for layer in upstream.layers]
     states = upstream.hidden_states(noise, torch.tensor([4000]), names)
     answers[tag] = {
+        "pinned": pinned_tag(tag),
         "hash": upstream.hash,
         "task": upstream.task,
         "origin": upstream.origin,
@@ -179,6 +181,9 @@ def test_packed_and_not_packed_are_the_same_model(
         answer = answers[tag]
         assert answer["hash"] == here.hash
         assert answer["origin"] == tag and answer["task"] == "asr"
+        # A cached archive from another place is not looked for again.
+        pinned = URL if tag == URL else f"{TAG}@{REVISION}"
+        assert answer["pinned"] == pinned
         for name in known:
             assert torch.equal(torch.tensor(answer["states"][name]), known[name])
 

@@ -32,17 +32,28 @@ done
 # describe_upstream: for a model without an exp folder, leaves a file about it, from one
 # look at it. Also says early whether it can be had at all, and whether the audio fits.
 describe_upstream() {
-    local dir=${expdir}/upstream_${upstream_name} key wanted got
-    key=$(work_key "upstream ${upstream_tag} ${upstream_task}" ${upstream_zip:+"${upstream_zip}"})
+    local dir=${expdir}/upstream_${upstream_name} key wanted got code
+    # What is said about a model also follows from the code that looks at it.
+    code=$(find "${_template}"/../../../espnet_probe/{upstream,layers} -name '*.py' \
+        -exec sha256sum {} + 2>/dev/null | cut -d ' ' -f 1 | sort | sha256sum || true)
+    key=$(work_key "upstream ${upstream_tag} ${upstream_task} ${code}" ${upstream_zip:+"${upstream_zip}"})
     if ! is_done "${dir}/.done" "${key}"; then
         log "Looking at ${_named[0]} ... log: '${dir}/list_layers.log'"
         todo "${dir}/.done" "${key}" "${dir}"
+        rm -f "${dir}/pinned_tag"
         if ! ${python} -m espnet_probe.bin.list_layers "${upstream_opts[@]}" \
-            --json "${dir}/upstream.json" >"${dir}/list_layers.log" 2>&1; then
+            --json "${dir}/upstream.json" --pinned_tag "${dir}/pinned_tag" \
+            >"${dir}/list_layers.log" 2>&1; then
             grep -h 'error: ' "${dir}/list_layers.log" || tail -n 20 "${dir}/list_layers.log"
             fail "${_named[0]} cannot be probed"
         fi
         mark_done "${dir}/.done" "${key}" "${dir}/upstream.json"
+    fi
+    # All stages work on the revision that was looked at, also when a newer one has been
+    # published since. It is no part of any key: a revision may change the text alone.
+    if [ -n "${upstream_tag}" ] && [ -s "${dir}/pinned_tag" ]; then
+        upstream_opts[1]=$(<"${dir}/pinned_tag")
+        log "The model is ${upstream_opts[1]}; to look for a newer one, remove ${dir}"
     fi
     upstream_config=("${dir}/upstream.json")
     wanted=$(sed -n 's/^ *"fs": *\([0-9]*\),*$/\1/p' "${dir}/upstream.json" | head -n 1)
