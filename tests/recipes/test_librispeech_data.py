@@ -1,13 +1,18 @@
 """The corpus side of egs/librispeech_100: readers, chapters, transcripts."""
 
+import functools
+import http.server
 import subprocess
 import sys
+import tarfile
+import threading
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Iterator
 
 import numpy as np
 import pytest
 import soundfile
+from scratch_recipe import ESPNET
 
 LOCAL = Path(__file__).resolve().parents[2] / "egs/librispeech_100/probe1/local"
 
@@ -68,3 +73,48 @@ def test_wrong_folder_is_one_line(tmp_path: Path) -> None:
     done = run(tmp_path, tmp_path / "data")
     assert done.returncode == 1
     assert "point LIBRISPEECH" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """Serve an archive like MUSAN's, and one that lacks a folder, from this machine."""
+    served = tmp_path / "served"
+    served.mkdir()
+    for name, parts in (("musan", ("music", "noise", "speech")), ("poor", ("music",))):
+        with tarfile.open(served / f"{name}.tar.gz", "w:gz") as archive:
+            for part in parts:
+                sound = tmp_path / "a.wav"
+                soundfile.write(sound, np.zeros(160), 16000)
+                archive.add(sound, f"musan/{part}/free/a.wav")
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    handler = functools.partial(Handler, directory=str(served))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as found:
+        threading.Thread(target=found.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{found.server_port}"
+        found.shutdown()
+
+
+@pytest.mark.skipif(not ESPNET.is_dir(), reason="no ESPnet recipe tree")
+def test_musan_is_fetched_once_and_whole(server: str, tmp_path: Path) -> None:
+    (tmp_path / "utils").symlink_to(ESPNET / "utils")
+
+    def fetch(url: str) -> "subprocess.CompletedProcess[str]":
+        command = [str(LOCAL / "musan.sh"), "--url", url]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    poor = fetch(f"{server}/poor.tar.gz")
+    assert poor.returncode == 1 and "no folder musan/noise" in poor.stdout
+    assert not (tmp_path / "downloads/musan").exists()
+    (tmp_path / "downloads/musan.tar.gz").unlink()
+    absent = fetch(f"{server}/none.tar.gz")
+    assert absent.returncode == 1 and "set MUSAN to the folder" in absent.stdout
+    done = fetch(f"{server}/musan.tar.gz")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list((tmp_path / "downloads/musan").glob("*/free/a.wav"))) == 3
+    # Nothing is asked for again.
+    again = fetch("http://127.0.0.1:1/musan.tar.gz")
+    assert again.returncode == 0 and "Skip the download" in again.stdout

@@ -20,10 +20,14 @@ test_sets="test_clean"
 asr_config=conf/train_asr_vgg_blstm.yaml
 inference_config=conf/decode_asr.yaml
 probe_config=conf/train_probe.yaml
+musan=${MUSAN:-}
+if [ -z "${musan}" ] && [ -d downloads/musan ]; then
+    musan=downloads/musan
+fi
 
 ./train_and_probe.sh \
     --data_key "${LIBRISPEECH:-}" \
-    --musan "${MUSAN:-}" \
+    --musan "${musan}" \
     --train_set "${train_set}" \
     --valid_set "${valid_set}" \
     --test_sets "${test_sets}" \

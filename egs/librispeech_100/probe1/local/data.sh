@@ -17,6 +17,7 @@ SECONDS=0
 
 stage=1
 stop_stage=100
+download_musan=false # Whether to download MUSAN (11 GB) to downloads/musan.
 download=false   # Whether to download required parts that are absent (6.8 GB in all).
 data_url=https://www.openslr.org/resources/12
 python=python3   # Specify python to execute.
@@ -70,6 +71,11 @@ if [ "${stage}" -le 2 ] && [ "${stop_stage}" -ge 2 ]; then
         utils/utt2spk_to_spk2utt.pl "${dset}/utt2spk" > "${dset}/spk2utt"
         utils/validate_data_dir.sh --no-feats "${dset}"
     done
+fi
+
+if [ "${stage}" -le 3 ] && [ "${stop_stage}" -ge 3 ] && "${download_musan}"; then
+    log "Stage 3: Fetch the noise"
+    local/musan.sh
 fi
 
 log "Successfully finished. [elapsed=${SECONDS}s]"
