@@ -41,8 +41,8 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--pinned_tag",
         default=None,
-        help="also write to this file the --upstream_tag that goes on naming this model "
-        "when it is published anew",
+        help="also write to this file the --upstream_tag that goes on naming this "
+        "model when it is published anew",
     )
     return parser
 
