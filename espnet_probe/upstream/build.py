@@ -9,7 +9,7 @@ import sys
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import torch
 import yaml
@@ -283,9 +283,11 @@ def _explain(error: Exception, config: Dict[str, Any], task: str) -> str:
             )
         module = type(cause).__module__.split(".")[0]
         if module in _NETWORK or isinstance(cause, ConnectionError):
+            named = ", ".join(_sources(config.get(f"{part.split()[0]}_conf")))
             return (
-                f"the {part} of this model could not be fetched: {text}; it needs the "
-                "network once, or the files in its cache"
+                f"the {part} of this model could not be fetched{named and f' ({named})'}"
+                f": {text}; it needs the network once, or the files in its cache; a "
+                "file of a recipe has to be packed with the model"
             )
     text = one_line(error)
     said = f"{type(error).__name__}: {text}" if text else _where(error)
@@ -296,6 +298,16 @@ def _explain(error: Exception, config: Dict[str, Any], task: str) -> str:
         f"ESPnet cannot build this model as one of its task {task}: {said}"
         f"{hint if other else ''}"
     )
+
+
+def _sources(settings: Any) -> List[str]:
+    """Return the settings that may name a file or a published model."""
+    if isinstance(settings, dict):
+        inner = [value for key, value in settings.items() if key != "download_dir"]
+        return [name for value in inner for name in _sources(value)]
+    if isinstance(settings, list):
+        return [name for value in settings for name in _sources(value)]
+    return [settings] if isinstance(settings, str) and "/" in settings else []
 
 
 def _where(error: Exception) -> str:
