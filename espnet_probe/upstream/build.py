@@ -285,9 +285,9 @@ def _explain(error: Exception, config: Dict[str, Any], task: str) -> str:
         if module in _NETWORK or isinstance(cause, ConnectionError):
             named = ", ".join(_sources(config.get(f"{part.split()[0]}_conf")))
             return (
-                f"the {part} of this model could not be fetched{named and f' ({named})'}"
-                f": {text}; it needs the network once, or the files in its cache; a "
-                "file of a recipe has to be packed with the model"
+                f"the {part} of this model{named and f' ({named})'} could not be "
+                f"fetched: {text}; it needs the network once, or the files in its "
+                "cache; a file of a recipe has to be packed with the model"
             )
     text = one_line(error)
     said = f"{type(error).__name__}: {text}" if text else _where(error)

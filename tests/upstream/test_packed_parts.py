@@ -131,7 +131,7 @@ def test_a_file_that_was_not_packed_is_named(
     pack(recipe, tmp_path / "asr.zip", [])
     shutil.rmtree(recipe)
     with pytest.raises(
-        ProbeError, match="'huggingface' .*fetched .data/model"
+        ProbeError, match="'huggingface' .*data/model. could not be"
     ) as caught:
         Upstream.from_zip(tmp_path / "asr.zip")
     assert "\n" not in str(caught.value)
