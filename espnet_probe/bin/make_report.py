@@ -91,8 +91,9 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
             "--model needs --output_dir, and --set with the name of the clean test set"
         )
     from espnet_probe.report.environment import environment
-    from espnet_probe.report.files import write_text
-    from espnet_probe.report.joined import markdown
+    from espnet_probe.report.files import link, write_text
+    from espnet_probe.report.joined import METRICS, markdown
+    from espnet_probe.report.joined_figures import write_measure
     from espnet_probe.report.study import parse_model, read_study
 
     models, base = [parse_model(text) for text in args.model], args.sets[0]
@@ -104,8 +105,25 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
         # The tables take their intervals of EERs from the scores' files.
         num_draws=2,
     )
-    facts = environment(date)
-    text = markdown(study, models, base, facts, command, args.paper, args.inference_tag)
+    folder = args.output_dir / "figures"
+    figures = {
+        (name, measure): link(
+            write_measure(study.table, name, measure, metric, folder), args.output_dir
+        )
+        for name in study.table.layers
+        for measure, metric in METRICS.items()
+        if study.table.conditions(measure)
+    }
+    text = markdown(
+        study,
+        models,
+        base,
+        environment(date),
+        command,
+        args.paper,
+        args.inference_tag,
+        figures,
+    )
     path = args.output_dir / "RESULTS.md"
     write_text(path, text)
     print(text)

@@ -237,6 +237,7 @@ def markdown(
     command: str,
     paper: bool = False,
     inference_tag: Optional[str] = None,
+    figures: Optional[Mapping[Tuple[str, str], str]] = None,
 ) -> str:
     """Return the joined ``RESULTS.md``.
 
@@ -248,7 +249,12 @@ def markdown(
         command: The command line that made the report.
         paper: Whether the paper's values stand beside.
         inference_tag: Which ``reconstruct_<tag>``; None if there is only one.
+        figures: Addresses of plots by architecture and measure.
     """
+    plots = {
+        key: f"\n![{escape(' '.join(key))}]({path})\n"
+        for key, path in (figures or {}).items()
+    }
     conditions = study.table.conditions(STOI) or study.table.conditions(EER)
     names = [set_of(base, condition) for condition in conditions]
     controls = {
@@ -280,12 +286,12 @@ def markdown(
         )
     for name in study.table.layers:
         table = measure_table(study, name, EER, controls, base, paper)
-        text += f"\n### {escape(name)}\n\n{table}"
+        text += f"\n### {escape(name)}\n\n{table}{plots.get((name, EER), '')}"
     text += f"\n## STOI\n\n{_counts(study, STOI, 'utterances')}; the reference is the "
     text += "clean original.\n"
     for name in study.table.layers:
         table = measure_table(study, name, STOI, controls, base)
-        text += f"\n### {escape(name)}\n\n{table}"
+        text += f"\n### {escape(name)}\n\n{table}{plots.get((name, STOI), '')}"
     drops = {name: drop_table(study, name) for name in study.table.layers}
     if len(conditions) > 1:
         text += "\n## STOI, clean minus noisy\n\nWhat noise takes away; differences "

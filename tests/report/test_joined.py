@@ -10,6 +10,10 @@ import pytest
 
 from espnet_probe.bin import make_report
 from espnet_probe.errors import ProbeError
+from espnet_probe.report.joined_figures import draw_measure
+from espnet_probe.report.study import parse_model, read_study
+from espnet_probe.report.values import STOI as STOI_METRIC
+from espnet_probe.scores.claim_table import STOI
 
 SETS = ("test_clean", "test_clean_snr10", "test_clean_snr0")
 LAYERS = ("cnn1", "cnn2", "blstm1")
@@ -89,6 +93,21 @@ def test_tables_hold_the_numbers_of_the_files(
     natural = json.loads((folder.parent / "natural" / "verification.json").read_text())
     assert rows[3][2].startswith(f"{natural['eer_percent']:.1f} ")
     assert "400 trials a cell; the same trials for all layers" in text
+
+
+def test_plots_show_every_cell(models: Dict[str, Path], tmp_path: Path) -> None:
+    text = report(models, tmp_path / "joined")
+    for measure in ("eer", "stoi"):
+        name = f"figures/vgg_blstm_{measure}.png"
+        assert f"({name})" in text and (tmp_path / "joined" / name).stat().st_size
+    given = [parse_model(f"vgg_blstm:{name}={exp}") for name, exp in models.items()]
+    table = read_study(given, SETS[0], paper_layers=False, num_draws=2).table
+    axes = draw_measure(table, "vgg_blstm", STOI, STOI_METRIC).axes[0]
+    lines = [container.lines[0] for container in axes.containers]
+    drawn = {round(float(y), 9) for line in lines for y in line.get_ydata()}
+    cells = {k: c for k, c in table.cells.items() if k.measure == STOI}
+    assert len(cells) == 2 * len(SETS) * len(LAYERS)
+    assert drawn == {round(cell.value, 9) for cell in cells.values()}
 
 
 def test_what_noise_takes_is_paired(models: Dict[str, Path], tmp_path: Path) -> None:
