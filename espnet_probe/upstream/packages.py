@@ -102,7 +102,9 @@ def _parts(config: Dict[str, Any]) -> Iterator[Tuple[str, str]]:
         yield part, name
         if (part, name) == ("frontend", "fused"):
             for inner in (config.get("frontend_conf") or {}).get("frontends") or []:
-                yield part, str(inner.get("frontend_type"))
+                # What is no mapping fails in ESPnet's own words.
+                if isinstance(inner, dict):
+                    yield part, str(inner.get("frontend_type"))
 
 
 def is_installed(package: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import yaml
 from tiny_models import conformer_config, write_exp
-from upstream.test_files import fill_snapshot, hub_repository
+from upstream.test_files import REVISION, fill_snapshot, hub_repository
 
 from espnet_probe.bin import dump_hidden, list_layers, probe_inference
 from espnet_probe.errors import ProbeError
@@ -131,6 +131,14 @@ def test_layers_of_a_published_model(
     head, _, *rows = capsys.readouterr().out.splitlines()
     assert head.startswith("espnet/tiny  task asr  16000 Hz")
     assert [row.split()[0] for row in rows] == ["block1-attention", "block2-attention"]
+    # The name goes on to another revision, this file names the same one.
+    pinned = tmp_path / "new" / "pinned_tag"
+    list_layers.main([*command, "--pinned_tag", str(pinned)])
+    assert pinned.read_text() == f"espnet/tiny@{REVISION}\n"
+    (tmp_path / "models--espnet--tiny" / "refs" / "main").write_text("f" * 40)
+    list_layers.main(["--upstream_tag", pinned.read_text().strip(), *command[2:]])
+    with pytest.raises(ProbeError, match="cannot be downloaded"):
+        list_layers.main(command)
 
 
 def test_a_moved_model_is_named_again(work: Path, tmp_path: Path) -> None:

@@ -260,6 +260,9 @@ def test_a_front_end_inside_a_fused_one_needs_its_package_too(monkeypatch):
     config = {**tiny_config("asr"), "frontend": "fused", "frontend_conf": inner}
     with pytest.raises(ProbeError, match="frontend 's3prl'.*espnet-s3prl"):
         build_model(config, "asr")
+    config["frontend_conf"] = {"frontends": "default"}
+    with pytest.raises(ProbeError, match="cannot build this model as one of its task"):
+        build_model(config, "asr")
 
 
 def test_there_is_a_remedy_for_every_package():
