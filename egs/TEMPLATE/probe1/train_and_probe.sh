@@ -203,8 +203,30 @@ training_opts() {
     done
 }
 
+# token_opts: as above, of what decides the tokens; the text has a file of its own.
+token_opts() {
+    printf '%s ' "${token_type}" "${nbpe}" "${bpemode}" "${lang}"
+    local i
+    for ((i = 0; i < ${#asr_opts[@]}; i += 2)); do
+        case "${asr_opts[i]}" in
+            --*bpe* | --*token* | --*text* | --nlsyms* | --cleaner | --g2p)
+                printf '%s ' "${asr_opts[i]}" "${asr_opts[i + 1]}" ;;
+        esac
+    done
+}
+
+# token_text: prints the file that the tokens are taken from.
+token_text() {
+    local i text=data/${train_set}/text name=--lm_train_text
+    [ "${token_type}" != bpe ] || name=--bpe_train_text
+    for ((i = 0; i < ${#asr_opts[@]}; i += 2)); do
+        [ "${asr_opts[i]}" != "${name}" ] || text=${asr_opts[i + 1]}
+    done
+    echo "${text}"
+}
+
 train_upstream() {
-    local dset dir files=() outputs=() tokens data_key train_key marker
+    local dset dir files=() outputs=() tokens list data_key train_key marker
 
     for dset in ${train_set} ${valid_set}; do
         files+=(data/"${dset}"/{wav.scp,utt2spk,text,noise.jsonl})
@@ -219,13 +241,12 @@ train_upstream() {
     data_key=$(work_key "asr data $(training_opts)" "${files[@]}")
     tokens=${token_type}
     [ "${token_type}" != bpe ] || tokens=bpe_${bpemode}${nbpe}
-    if [ "${lang}" = noinfo ]; then
-        outputs+=("data/token_list/${tokens}/tokens.txt")
-    else
-        outputs+=("data/${lang}_token_list/${tokens}/tokens.txt")
-    fi
-    run_asr 2 5 "data/.asr_data_${train_set}_${lang}_${tokens}.done" "${data_key}" "data for the ASR model" "" \
-        "${outputs[@]}"
+    list=data/${lang}_token_list/${tokens}
+    [ "${lang}" != noinfo ] || list=data/token_list/${tokens}
+    run_asr 2 4 "data/.asr_data_${train_set}.done" "${data_key}" "data for the ASR model" "" "${outputs[@]}"
+    # Once for all models with the same tokens: those that are trained depend on the files.
+    run_asr 5 5 "${list}/.done" "$(work_key "asr tokens $(token_opts)" "$(token_text)")" \
+        "tokens for the ASR model" "" "${list}/tokens.txt"
 
     run_asr 10 10 "${asr_stats_dir}/.done" "${train_key}" "statistics for the ASR model" \
         "${asr_stats_dir}/logdir/stats.*.log" "${asr_stats_dir}"/{train,valid}/speech_shape
