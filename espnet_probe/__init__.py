@@ -6,11 +6,13 @@ import them when they are used.
 
 from typing import TYPE_CHECKING, Any, List
 
+from espnet_probe.errors import ProbeError
+
 if TYPE_CHECKING:
     from espnet_probe.upstream import Upstream
 
 __version__ = "0.1.0"
-__all__ = ["Upstream", "__version__"]
+__all__ = ["ProbeError", "Upstream", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -26,8 +26,8 @@ def run(main: Callable[[Optional[Sequence[str]]], None]) -> int:
         main: The command; it takes the argument list, or None for ``sys.argv``.
 
     Returns:
-        The exit code: 0, or 1 after a :class:`ProbeError`. Any other exception
-        is a defect of the program and passes through with its traceback.
+        The exit code: 0, 1 after a :class:`ProbeError`, or 130 after Ctrl-C. Any other
+        exception is a defect of the program and passes through with its traceback.
     """
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     command = Path(sys.argv[0]).stem
@@ -38,6 +38,13 @@ def run(main: Callable[[Optional[Sequence[str]]], None]) -> int:
         message = " ".join(str(error).split())
         print(f"{command}: error: {message}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(
+            f"{command}: stopped; what is written stays, and the same command goes on "
+            "from there",
+            file=sys.stderr,
+        )
+        return 130
     logging.info(
         "%s finished: %.1f s, peak memory %.2f GiB",
         command,

@@ -36,12 +36,16 @@ if TYPE_CHECKING:
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of this command."""
     parser = argparse.ArgumentParser(
-        description="Dump the hidden states of an ASR model's layers for a data set.",
+        description="Dump the hidden states of a model's layers for a data set.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add_upstream_options(parser)
     parser.add_argument(
-        "--data_dir", type=Path, required=True, help="folder with wav.scp"
+        "--data_dir",
+        type=Path,
+        required=True,
+        help="folder with wav.scp, and segments if there are any: mono sound files at "
+        "the model's sampling rate",
     )
     parser.add_argument(
         "--output_dir",
@@ -88,12 +92,13 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
             small, or the output folder holds another model's states.
     """
     args = get_parser().parse_args(cmd)
-    if args.chunk_size < 1 or args.num_threads < 1 or args.ngpu not in (0, 1):
-        raise ProbeError(
-            f"--chunk_size is {args.chunk_size}, --num_threads {args.num_threads} and "
-            f"--ngpu {args.ngpu}: expected at least 1, at least 1, and 0 or 1"
-        )
+    for name in ("chunk_size", "num_threads"):
+        if getattr(args, name) < 1:
+            raise ProbeError(f"--{name} is {getattr(args, name)}: expected at least 1")
+    if args.ngpu not in (0, 1):
+        raise ProbeError(f"--ngpu is {args.ngpu}: expected 0 or 1")
     choice = needed_choice(args)
+    choice.check_there()
     import torch
 
     from espnet_probe.bin.waveforms import Waveforms, chosen_keys

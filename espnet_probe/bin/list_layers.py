@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence
 
 from espnet_probe.bin.cli import run
 from espnet_probe.upstream.choice import add_upstream_options, needed_choice
@@ -12,8 +12,6 @@ from espnet_probe.upstream.choice import add_upstream_options, needed_choice
 if TYPE_CHECKING:
     from espnet_probe.layers.layer import Layer
     from espnet_probe.upstream import Upstream
-
-COLUMNS = ("layer", "width", "stride", "shift [ms]", "batch-independent", "tap")
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -32,6 +30,8 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--parts",
         type=str2bool,
+        nargs="?",
+        const=True,
         default=False,
         help="also list the parts of all blocks, such as block3-attention",
     )
@@ -47,20 +47,6 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of text as aligned columns.
-
-    Args:
-        rows: The first one is the header.
-    """
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    lines: List[str] = []
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths))
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
-
-
 def main(cmd: Optional[Sequence[str]] = None) -> None:
     """Print the model and its layers.
 
@@ -73,6 +59,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     args = get_parser().parse_args(cmd)
     choice = needed_choice(args)
 
+    from espnet_probe.layers.layer import Layers
     from espnet_probe.layers.selection import PART
 
     upstream = choice.load()
@@ -82,11 +69,11 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         chosen.update(layer.name for layer in parts)
     layers = [layer for layer in upstream.layers if layer.name in chosen]
     print(head(upstream))
-    print(table([COLUMNS, *(row(layer) for layer in layers)]))
+    print(Layers(layers))
     if parts and not chosen.intersection(layer.name for layer in parts):
         print(
             f"There are also {len(parts)} parts of blocks, such as {parts[0].name}: "
-            f"list them with --parts true or --layers '*{PART}*'"
+            f"list them with --parts or --layers '*{PART}*'"
         )
     if args.json:
         _write(args.json, json.dumps(describe(upstream, layers), indent=2))
@@ -115,22 +102,6 @@ def head(upstream: "Upstream") -> str:
     return (
         f"{upstream.origin}  task {upstream.task}  {upstream.fs} Hz  target mel every "
         f"{shift:g} ms  sha256 {upstream.hash[:16]}"
-    )
-
-
-def row(layer: "Layer") -> Sequence[str]:
-    """Return a layer's cells.
-
-    Args:
-        layer: The layer.
-    """
-    return (
-        layer.name,
-        str(layer.width),
-        str(layer.stride),
-        f"{layer.frame_shift * 1000:g}",
-        "yes" if layer.batch_independent else "no",
-        layer.tap,
     )
 
 

@@ -6,6 +6,10 @@ from typing import Dict, Optional, Tuple
 
 from espnet_probe.errors import ProbeError
 
+#: Seconds by which a segment may end behind its recording, as Kaldi's extract-segments
+#: allows by default; it is cut there.
+OVERSHOOT = 0.5
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -27,7 +31,15 @@ class Segment:
         Args:
             rate: Sampling rate in Hz.
             frames: Samples of the whole recording.
+
+        Raises:
+            ProbeError: If it ends more than OVERSHOOT behind the recording.
         """
+        if self.end is not None and self.end > frames / rate + OVERSHOOT:
+            raise ProbeError(
+                f"its segment ends at {self.end:g} s, but its recording "
+                f"{self.recording} at {frames / rate:g} s: correct segments"
+            )
         end = frames if self.end is None else min(int(self.end * rate), frames)
         return min(int(self.start * rate), end), end
 

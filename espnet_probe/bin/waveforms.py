@@ -14,6 +14,13 @@ from espnet_probe.errors import ProbeError
 _IN_ARK = re.compile(r"\.ark:\d+$")
 
 
+#: What to do with audio that cannot be taken as it is.
+FORMAT = (
+    "bring the set into a format that can be read: stage 3 of probe.sh with --fs, or "
+    "ESPnet's scripts/audio/format_wav_scp.sh --fs"
+)
+
+
 class Waveforms:
     """Reads the waveforms of a data folder as ESPnet's training does.
 
@@ -58,7 +65,17 @@ class Waveforms:
         """
         if keys and _IN_ARK.search(self._path(keys[0])):
             return self._check_arks(keys)
-        return {key: last - first for key in keys for first, last in [self._check(key)]}
+        lengths, refused = {}, []
+        for key in keys:
+            try:
+                first, last = self._check(key)
+                lengths[key] = last - first
+            except ProbeError as error:
+                refused.append(str(error))
+        if refused:
+            others = f" ({len(refused) - 1} more are wrong)" if refused[1:] else ""
+            raise ProbeError(refused[0] + others)
+        return lengths
 
     def __getitem__(self, key: str) -> NDArray[np.float32]:
         """Read an utterance: (samples,), float32.
@@ -91,10 +108,12 @@ class Waveforms:
             raise ProbeError(
                 f"utterance {key}: its recording {recording} is not in {self.path}"
             )
+        if not path:
+            raise ProbeError(f"utterance {key} has no path in {self.path}")
         if path.endswith("|"):
             raise ProbeError(
-                f"utterance {key}: {self.path} holds a command; format the audio "
-                "first (stage 3 of probe.sh)"
+                f"utterance {key}: {self.path} holds a command, which is not run; "
+                f"{FORMAT}"
             )
         return path
 
@@ -148,14 +167,17 @@ class Waveforms:
         if self.fs is not None and rate != self.fs:
             raise ProbeError(
                 f"utterance {key}: sampling rate is {rate} Hz, the upstream needs "
-                f"{self.fs} Hz: format the audio with --fs {self.fs}"
+                f"{self.fs} Hz; {FORMAT}"
             )
         if channels != 1:
             raise ProbeError(
                 f"utterance {key}: got {channels} channels, expected one: choose or "
                 "mix them first"
             )
-        first, last = self._segments[key].samples(rate, samples)
+        try:
+            first, last = self._segments[key].samples(rate, samples)
+        except ProbeError as error:
+            raise ProbeError(f"utterance {key}: {error}") from error
         if first == last:
             raise ProbeError(
                 f"utterance {key}: the file has no samples for it; leave it out"

@@ -209,13 +209,14 @@ def parse_sampling_rate(fs: Union[int, str]) -> int:
     Raises:
         ProbeError: If the text is not a rate.
     """
-    if isinstance(fs, int):
-        return fs
-    text = fs.strip().lower()
+    text = str(fs).strip().lower()
     factor = 1000 if text.endswith("k") else 1
     try:
-        return round(float(text.removesuffix("k")) * factor)
-    except ValueError:
+        rate = round(float(text.removesuffix("k")) * factor)
+    except (ValueError, OverflowError):
+        rate = 0
+    if rate < 1:
         raise ProbeError(
             f"sampling rate: got {fs!r}, expected a number such as 16000 or 16k"
-        ) from None
+        )
+    return rate

@@ -2,16 +2,19 @@
 
 Two trial runs on waveforms of different lengths show which sub-modules give one output
 per piece of time: exactly one dimension of their output grows, and it is time; the
-others together are the state. A layer's name is its module path with ``-`` for ``.``.
+others together are the state. A layer's name is its module path with ``-`` for ``.``;
+the number in a ``ModuleList`` stands without it, as in ``layers3``.
 
 Limits, since nothing is known of the module: utterances are given to it one at a time;
 the number of states is what comes out, and for the check before the start it is
-estimated, to within one, from the trial runs; a sub-module that is called several times
-in one pass, or whose states do not stand for a whole number of input steps, is left
-out.
+estimated, to within one, from the trial runs; state 0 is taken to begin with the
+utterance, whatever a module may have put before it. Left out, and named in the log, are
+sub-modules that are called several times in one pass, whose states do not stand for a
+whole number of input steps, or whose output is no tensor of one batch and one time.
 """
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
@@ -55,42 +58,49 @@ def explore(module: torch.nn.Module, run: Run) -> List[Found]:
 
     Args:
         module: The module.
-        run: Runs the whole model; called twice.
+        run: Runs the whole model; called three times.
 
     Returns:
         In the order in which they are first called.
+
+    Raises:
+        ProbeError: If two passes over one waveform differ.
     """
-    short, long = (_shapes(module, run, samples) for samples in TRIAL_SAMPLES)
+    short, again, long = (_outputs(module, run, TRIAL_SAMPLES[k]) for k in (0, 0, 1))
     found = []
-    for path, shapes in short.items():
+    for path, outputs in short.items():
         others = long.get(path, [])
-        if len(shapes) != 1 or len(others) != 1:
+        if len(outputs) != 1 or len(others) != 1:
             continue
-        before, after = shapes[0], others[0]
-        grown = [k for k in range(len(before)) if before[k] != after[k]]
-        if len(before) != len(after) or len(before) < 3 or before[0] != 1:
-            continue
-        if len(grown) != 1 or grown[0] == 0:
+        before, after = list(outputs[0].shape), list(others[0].shape)
+        grown = [k for k in range(len(before)) if before[k : k + 1] != after[k : k + 1]]
+        if len(before) != len(after) or len(before) < 3 or len(grown) != 1:
             continue
         axis = grown[0]
-        width = 1
-        for k, size in enumerate(before[1:], start=1):
-            width *= size if k != axis else 1
-        found.append(Found(path, axis, width, (before[axis], after[axis])))
+        rest = before[:axis] + before[axis + 1 :]
+        if rest[0] != 1:  # not one utterance: pieces of time side by side
+            continue
+        if not torch.equal(outputs[0], again[path][0]):
+            raise ProbeError(
+                f"two passes over one waveform give different outputs of "
+                f"{type(module).__name__} at {path or 'its end'}: its states are "
+                "random in evaluation too, and cannot be probed"
+            )
+        frames = (before[axis], after[axis])
+        found.append(Found(path, axis, math.prod(rest), frames))
     return found
 
 
-def _shapes(
+def _outputs(
     module: torch.nn.Module, run: Run, samples: int
-) -> Dict[str, List[Tuple[int, ...]]]:
-    shapes: Dict[str, List[Tuple[int, ...]]] = {}
+) -> Dict[str, List[torch.Tensor]]:
+    """Run the model on noise; return all outputs of every sub-module by its path."""
+    outputs: Dict[str, List[torch.Tensor]] = {}
 
     def note(path: str) -> Any:
         def hook(inner: torch.nn.Module, args: Any, output: Any) -> None:
-            tensor = _tensor(output)
-            shapes.setdefault(path, []).append(
-                tuple(tensor.shape) if tensor is not None else ()
-            )
+            # A copy: what follows may work in place.
+            outputs.setdefault(path, []).append(_tensor(output).detach().clone())
 
         return hook
 
@@ -104,14 +114,33 @@ def _shapes(
     finally:
         for handle in handles:
             handle.remove()
-    return shapes
+    return outputs
 
 
-def _tensor(output: Any) -> Any:
+def _tensor(output: Any) -> torch.Tensor:
+    """Return the first tensor of an output; an empty one if there is none."""
     while isinstance(output, (tuple, list)) and output:
         output = output[0]
     is_state = isinstance(output, torch.Tensor) and output.is_floating_point()
-    return output if is_state else None
+    return output if is_state else torch.zeros(0)
+
+
+def layer_name(module: torch.nn.Module, path: str) -> str:
+    """Return the name of a sub-module as a layer.
+
+    Args:
+        module: The module.
+        path: The sub-module's path; empty for the module itself.
+    """
+    if not path:
+        return OUTPUT
+    name, inside = "", module
+    for word in path.split("."):
+        numbered = isinstance(inside, torch.nn.ModuleList) and not name[-1:].isdigit()
+        name += word if numbered or not name else PART + word
+        inside = getattr(inside, word)
+    # A child with the name that the module's own output has.
+    return OUTPUT + PART + "module" if name == OUTPUT else name
 
 
 class GenericFamily(AbsFamily):
@@ -148,22 +177,23 @@ class GenericFamily(AbsFamily):
         everything.sort(key=lambda entry: entry.path == "")
         for entry in everything:
             stride = self._stride(entry)
-            if stride:
-                name = entry.path.replace(".", PART) or OUTPUT
-                if entry.path == OUTPUT:  # a child of that name
-                    name = OUTPUT + PART + "module"
+            name = layer_name(module, entry.path)
+            if stride and name not in self.found:
                 where = f"{kind}.{entry.path}" if entry.path else f"{kind} output"
                 self.found[name] = entry
                 self._taps.append(Tap(name, entry.width, stride, where))
         if not self._taps:
             raise ProbeError(
-                f"{kind} is not known, and two trial runs found no part of it whose "
+                f"{kind} is not known, and trial runs found no part of it whose "
                 "states stand for a whole number of its input steps"
             )
+        tapped = {entry.path for entry in self.found.values()}
+        left_out = [path for path, _ in module.named_modules() if path not in tapped]
         logging.warning(
             "%s is not known: its layers are named by module path, utterances go "
-            "through it one at a time",
+            "through it one at a time; left out: %s",
             kind,
+            " ".join(path or OUTPUT for path in left_out) or "nothing",
         )
 
     @staticmethod
@@ -219,7 +249,8 @@ class GenericFamily(AbsFamily):
         axis = self.found[name].axis
 
         def hook(module: torch.nn.Module, args: Any, output: Any) -> None:
-            features = _tensor(output).movedim(axis, 1).flatten(2)
+            # One utterance: the dimension that is the batch has size 1.
+            features = _tensor(output).movedim(axis, 0).flatten(1)[None]
             sink(name, features, torch.tensor([features.size(1)]))
 
         return hook

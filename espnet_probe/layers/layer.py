@@ -1,7 +1,7 @@
 """What a layer is, and what its states look like in memory."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 
@@ -31,6 +31,31 @@ class Layer:
     def to_dict(self) -> Dict[str, Any]:
         """Return the fields as a dictionary that YAML and JSON can hold."""
         return asdict(self)
+
+
+#: The head of :meth:`Layers.table`.
+COLUMNS = ("layer", "width", "stride", "shift [ms]", "batch-independent", "tap")
+
+
+class Layers(List[Layer]):
+    """Layers in network order, which print as a table."""
+
+    def table(self) -> str:
+        """Return a line for each layer, in aligned columns."""
+        rows: List[Sequence[str]] = [COLUMNS]
+        for layer in self:
+            shift, alone = f"{layer.frame_shift * 1000:g}", layer.batch_independent
+            numbers = (str(layer.width), str(layer.stride), shift)
+            rows.append((layer.name, *numbers, "yes" if alone else "no", layer.tap))
+        widths = [max(len(row[k]) for row in rows) for k in range(len(COLUMNS))]
+        lines = []
+        for row in rows:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths))
+            lines.append("  ".join(cells).rstrip())
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.table()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ PART = "-"
 #: The same, but not inside the brackets of ``block[3-6]``.
 _PART_OF_GLOB = re.compile(r"-(?![^\[]*\])")
 
+_DOTTED_NUMBER = re.compile(r"\.(\d+)")
+
 
 def matches(name: str, pattern: str) -> bool:
     """Say whether a layer's name matches a pattern.
@@ -38,7 +40,7 @@ def select_names(
     Args:
         patterns: Names or globs such as ``blstm*`` or ``block[3-6]``; a string
             holds several, separated by blanks or commas. Where layers are named
-            by module path, ``encoder.layers.3`` is ``layers-3``.
+            by module path, ``encoder.layers.3`` is ``layers3``.
         available: All names of the model, in network order.
 
     Raises:
@@ -46,24 +48,29 @@ def select_names(
     """
     if isinstance(patterns, str):
         patterns = patterns.replace(",", " ").split()
-    # A module path: canonical names have no dots.
-    patterns = [
-        pattern.removeprefix("encoder.").replace(".", PART) for pattern in patterns
-    ]
+    # A module path: canonical names have no dots, and numbers may stand without them.
+    alternatives = {
+        pattern: {pattern, _DOTTED_NUMBER.sub(r"\1", pattern)} for pattern in patterns
+    }
+    chosen = {
+        pattern: {
+            name
+            for name in available
+            for other in others
+            if matches(name, other.removeprefix("encoder.").replace(".", PART))
+        }
+        for pattern, others in alternatives.items()
+    }
     if not patterns:
         raise ProbeError(
             f"no layer was chosen: name some of {listing(available)}, or '*' for all"
         )
-    for pattern in patterns:
-        if not any(matches(name, pattern) for name in available):
+    for pattern, names in chosen.items():
+        if not names:
             raise ProbeError(
                 f"unknown layer {pattern!r}: this model has {listing(available)}"
             )
-    return [
-        name
-        for name in available
-        if any(matches(name, pattern) for pattern in patterns)
-    ]
+    return [name for name in available if any(name in one for one in chosen.values())]
 
 
 def listing(names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ import os
 import struct
 from io import BufferedReader
 from pathlib import Path
-from typing import Dict, Iterator, KeysView, Optional, Tuple
+from typing import Dict, Iterator, KeysView, Mapping, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,8 @@ _ARK_START = b"\0BFM "
 _FRAME_TOLERANCE = 1e-6
 
 
-class StateReader:
-    """The states in one layer's folder.
+class StateReader(Mapping[str, NDArray[np.floating]]):
+    """The states in one layer's folder: a mapping from utterance to (time, feature).
 
     Args:
         directory: The folder, as :class:`espnet_probe.store.StateWriter` leaves it.

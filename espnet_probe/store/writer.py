@@ -154,6 +154,8 @@ class StateWriter:
     def finish(self, keys: Sequence[str]) -> bool:
         """Write ``hidden.scp`` if the states of all these utterances are there.
 
+        It names all utterances in the folder, also those of another set.
+
         With several jobs every one calls it at its end, and the last one finds
         everything there.
 
@@ -168,7 +170,7 @@ class StateWriter:
             if any(key not in records for key in keys):
                 return False
             lines = []
-            for key in sorted(keys):
+            for key in sorted(records):
                 record = records[key]
                 offset = "" if record.offset is None else f":{record.offset}"
                 lines.append(f"{key} {self.directory / record.shard}{offset}\n")

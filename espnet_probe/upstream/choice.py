@@ -25,6 +25,12 @@ OPTIONS = {
     "brings does not tell",
 }
 
+#: What is said of a folder without a model.
+NO_MODEL = (
+    "no trained model in {}: expected config.yaml and *.pth there, as ESPnet's "
+    "training leaves them"
+)
+
 #: How a message names the alternatives.
 ONE_OF = "--upstream_exp DIR, --upstream_tag TAG or --upstream_zip FILE"
 
@@ -47,6 +53,17 @@ class UpstreamChoice:
     model: Optional[str] = None
     task: Optional[str] = None
 
+    def check_there(self) -> None:
+        """Look for the folder or file, without importing torch, which takes seconds.
+
+        Raises:
+            ProbeError: If it is not there.
+        """
+        if self.exp is not None and not (Path(self.exp) / "config.yaml").is_file():
+            raise ProbeError(NO_MODEL.format(self.exp))
+        if self.zip is not None and not Path(self.zip).is_file():
+            raise ProbeError(f"there is no archive {self.zip}")
+
     def load(self, device: str = "cpu") -> "Upstream":
         """Load the model.
 
@@ -56,6 +73,8 @@ class UpstreamChoice:
         Raises:
             ProbeError: If it cannot be found, loaded or probed.
         """
+        self.check_there()
+
         from espnet_probe.upstream import Upstream
 
         if self.tag is not None:

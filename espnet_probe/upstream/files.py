@@ -9,6 +9,7 @@ from typing import List, Mapping, Optional, Tuple, Union
 from espnet_probe.errors import ProbeError
 from espnet_probe.upstream.archive import read_meta, unpack_once
 from espnet_probe.upstream.build import one_line
+from espnet_probe.upstream.choice import NO_MODEL
 
 #: Weights that a training leaves, best first; see ``best_model_criterion``.
 MODEL_FILES = (
@@ -20,6 +21,7 @@ MODEL_FILES = (
     "valid.cer_ctc.best.pth",
     "valid.loss.best.pth",
     # What the recipes of spk, s2t_ctc and the transducers average or pick.
+    "valid.eer.ave.pth",
     "valid.eer.best.pth",
     "valid.total_count.ave.pth",
     "valid.cer_transducer.ave.pth",
@@ -76,10 +78,7 @@ def find_model_file(folder: Path, name: Optional[str] = None) -> Path:
         ProbeError: If the folder, its configuration or the weights are missing.
     """
     if not (folder / "config.yaml").is_file():
-        raise ProbeError(
-            f"no trained model in {folder}: expected config.yaml and *.pth there, as "
-            "ESPnet's training leaves them"
-        )
+        raise ProbeError(NO_MODEL.format(folder))
     present = sorted(path.name for path in folder.glob("*.pth"))
     candidates = (name,) if name else MODEL_FILES
     for candidate in candidates:

@@ -13,7 +13,7 @@ from espnet2.legacy.nets.pytorch_backend.transformer.subsampling import (
 from espnet_probe.errors import ProbeError
 from espnet_probe.layers.capture import Capture
 from espnet_probe.layers.families.abs_family import make_states
-from espnet_probe.layers.layer import HiddenStates, Layer, join
+from espnet_probe.layers.layer import HiddenStates, Layer, Layers, join
 from espnet_probe.layers.selection import select_names
 from espnet_probe.upstream.build import (
     build_model,
@@ -74,6 +74,8 @@ class Upstream:
         Raises:
             ProbeError: If its states are not reproducible, or none can be found.
         """
+        if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+            raise ProbeError(f"device {device}, but torch finds no GPU: use cpu")
         # Any: the parts of a model have no declared types.
         self.model: Any = model
         self.model.eval().requires_grad_(False).to(device)
@@ -85,7 +87,7 @@ class Upstream:
         self.chain = find_chain(self.model, config, self._try)
         self._captures: List[Capture] = []
         taps, self.target = fit_target(self.model.frontend, self.fs, self.chain)
-        self.layers = [
+        self.layers = Layers(
             Layer(
                 name=tap.name,
                 width=tap.width,
@@ -97,7 +99,7 @@ class Upstream:
                 or self.chain.batch_independent(tap.name),
             )
             for tap in taps
-        ]
+        )
         self._shifts = {layer.name: layer.frame_shift for layer in self.layers}
         self._shortest: Dict[str, int] = {}
         heard = {**self.prepare.settings(), **prompt_settings(self.model, task)}
@@ -275,13 +277,15 @@ class Upstream:
             finally:
                 self._captures.remove(capture)
 
-    def encode(self, waveform: Waveform, sampling_rate: int) -> HiddenStates:
+    def encode(
+        self, waveform: Waveform, sampling_rate: Union[int, str]
+    ) -> HiddenStates:
         """Run the model up to its encoder's output.
 
         Args:
             waveform: (samples,) or a sequence of such arrays or tensors, in
                 [-1, 1] as ``soundfile.read`` gives them.
-            sampling_rate: Their rate in Hz; resampled if it is not ``fs``.
+            sampling_rate: Their rate in Hz, or "16k"; resampled if it is not ``fs``.
 
         Returns:
             What the encoder returns, for one utterance as a batch of one.
@@ -316,8 +320,11 @@ class Upstream:
             # A pass that fails must not leave the states of the one before.
             capture.states.clear()
         lengths = lengths.cpu()
-        for length in lengths.tolist():
-            self.check_length(length)
+        for place, length in enumerate(lengths.tolist(), start=1):
+            of_several = f"utterance {place} of the batch"
+            self.check_length(
+                length, of_several if len(lengths) > 1 else "the utterance"
+            )
         self.model.eval()
         if self.chain.one_at_a_time and len(lengths) > 1:
             return self._run_alone(waveform, lengths)

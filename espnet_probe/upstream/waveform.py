@@ -1,6 +1,7 @@
 """Waveforms as people have them, made into the batch that a model takes."""
 
 import logging
+import os
 from typing import List, Sequence, Tuple, Union
 
 import numpy as np
@@ -9,6 +10,7 @@ import torchaudio
 from numpy.typing import NDArray
 
 from espnet_probe.errors import ProbeError
+from espnet_probe.features.log_mel import parse_sampling_rate
 
 #: One utterance, as an array or a tensor.
 Single = Union[NDArray[np.floating], torch.Tensor]
@@ -22,13 +24,13 @@ MOST_CHANNELS = 32
 
 
 def as_batch(
-    waveform: Waveform, sampling_rate: int, wanted: int
+    waveform: Waveform, sampling_rate: Union[int, str], wanted: int
 ) -> Tuple[torch.Tensor, torch.Tensor]:
     """Return waveforms as a padded batch at a model's rate.
 
     Args:
         waveform: (samples,), (batch, samples), or a sequence of (samples,).
-        sampling_rate: Their rate in Hz.
+        sampling_rate: Their rate in Hz, or as ESPnet writes it: "16k".
         wanted: The model's rate in Hz.
 
     Returns:
@@ -38,8 +40,11 @@ def as_batch(
         ProbeError: If an utterance is not one-dimensional, or the rate is no number
             of samples a second.
     """
-    if sampling_rate < 1:
-        raise ProbeError(f"sampling rate {sampling_rate}: expected Hz, such as 16000")
+    sampling_rate = parse_sampling_rate(sampling_rate)
+    if isinstance(waveform, (str, bytes, os.PathLike)):
+        raise ProbeError(
+            f"got the name {waveform!r}: expected samples, as soundfile.read gives them"
+        )
     if isinstance(waveform, (np.ndarray, torch.Tensor)) and waveform.ndim == 2:
         rows, columns = waveform.shape
         if columns <= MOST_CHANNELS < rows:

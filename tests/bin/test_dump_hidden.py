@@ -177,6 +177,9 @@ def test_unknown_layer(exp: Path, data_dir: Path) -> None:
 def test_missing_or_empty_set(exp: Path, data_dir: Path, tmp_path: Path) -> None:
     """Found before the model is loaded."""
     no_model = tmp_path / "no_model"
+    _fail(no_model, data_dir, "no trained model in .*no_model")
+    no_model.mkdir()
+    (no_model / "config.yaml").touch()
     _fail(no_model, tmp_path / "no_set", "cannot read .*wav.scp")
     (data_dir / "wav.scp").write_text("")
     _fail(no_model, data_dir, "wav.scp is empty")
@@ -233,7 +236,7 @@ def test_utterance_shorter_than_one_state(data_dir: Path, tmp_path: Path) -> Non
 def test_commands_in_wav_scp(exp: Path, data_dir: Path) -> None:
     """As ESPnet's loader, this one runs no commands."""
     (data_dir / "wav.scp").write_text("utt1 sox a.wav -t wav - |\n")
-    _fail(exp, data_dir, "utt1: .* holds a command; format the audio")
+    _fail(exp, data_dir, "utt1: .* holds a command, which is not run")
 
 
 @pytest.mark.parametrize(
@@ -275,3 +278,21 @@ def test_sound_in_arks_is_read_as_espnet_does(data_dir: Path) -> None:
 def test_parser_has_a_description() -> None:
     """ESPnet's convention for commands."""
     assert get_parser().description
+
+
+def test_a_second_set_in_one_folder_leaves_the_first_one_readable(
+    exp: Path, data_dir: Path, tmp_path: Path
+) -> None:
+    """hidden.scp names all that is there."""
+    out = tmp_path / "out"
+    main(arguments(exp, data_dir, out, "--layers", "blstm1"))
+    lines = (data_dir / "wav.scp").read_text().splitlines()
+    other = tmp_path / "other"
+    other.mkdir()
+    path = lines[0].split()[1]
+    (other / "wav.scp").write_text(f"another {path}\n")
+    main(arguments(exp, other, out, "--layers", "blstm1"))
+    named = (out / "blstm1" / "hidden.scp").read_text().splitlines()
+    reader = StateReader(out / "blstm1")
+    assert [line.split()[0] for line in named] == sorted(reader)
+    assert len(list(reader.items())) == len(lines) + 1

@@ -53,7 +53,7 @@ def test_parts_of_blocks_are_listed_when_asked_for(
     assert listed(capsys, "--upstream_exp", exp) == [*whole, "There"]
     list_layers.main(["--upstream_exp", exp])
     last = capsys.readouterr().out.splitlines()[-1]
-    assert "such as block1-" in last and "--parts true" in last
+    assert "such as block1-" in last and "--parts or" in last
     both = listed(capsys, "--upstream_exp", exp, "--parts", "true")
     parts = [name for name in both if "-" in name]
     assert [name for name in both if "-" not in name] == whole

@@ -23,7 +23,7 @@ def write(folder, *lines):
 
 
 def test_pieces_are_cut_as_espnets_formatting_cuts_them(folder):
-    write(folder, "u1 rec 0.25 1.00012", "u2 rec 1.5 -1", "u3 rec 1.0 9.0")
+    write(folder, "u1 rec 0.25 1.00012", "u2 rec 1.5 -1", "u3 rec 1.0 2.4")
     waveforms = Waveforms(folder)
     assert waveforms.keys() == ["u1", "u2", "u3"]
     lengths = waveforms.check(waveforms.keys())
@@ -53,14 +53,17 @@ def test_a_wrong_line_is_named(folder, line, message):
 
 
 def test_pieces_of_nothing_are_refused(folder):
-    write(folder, "u1 other 0.0 1.0", "u2 rec 5.0 6.0", "u1 rec 0 1")
+    write(folder, "u1 other 0.0 1.0", "u2 rec 2.0 2.4", "u1 rec 0 1")
     with pytest.raises(ProbeError, match="line 3: u1 is there twice"):
         Waveforms(folder)
-    write(folder, "u1 other 0.0 1.0", "u2 rec 5.0 6.0")
+    write(folder, "u1 other 0.0 1.0", "u2 rec 2.0 2.4")
     with pytest.raises(ProbeError, match="its recording other is not in"):
         Waveforms(folder).check(["u1"])
     with pytest.raises(ProbeError, match="u2: the file has no samples for it"):
         Waveforms(folder).check(["u2"])
+    write(folder, "u3 rec 1.0 2.6")
+    with pytest.raises(ProbeError, match="u3: its segment ends at 2.6 s, .* at 2 s"):
+        Waveforms(folder).check(["u3"])
     write(folder)
     with pytest.raises(ProbeError, match="is empty"):
         Waveforms(folder)

@@ -57,6 +57,10 @@ def test_an_unknown_part_is_answered_with_examples():
 
 
 def test_a_module_path_may_have_its_dots():
-    names = ["conv", "layers-3", "layers-3-norm", "final"]
-    assert select_names("encoder.layers.3", names) == ["layers-3"]
-    assert select_names("layers.*.norm conv", names) == ["conv", "layers-3-norm"]
+    names = ["conv", "layers3", "layers3-norm", "stage-0", "final"]
+    assert select_names("encoder.layers.3", names) == ["layers3"]
+    assert select_names("layers.*.norm conv", names + ["layers-4-norm"]) == [
+        "conv",
+        "layers-4-norm",
+    ]
+    assert select_names("layers*.norm stage.0", names) == ["layers3-norm", "stage-0"]

@@ -122,10 +122,12 @@ def test_another_rate_is_resampled(upstream):
     [
         (np.zeros((2, 2, 100), np.float32), 16000, r"shape \(2, 100\)"),
         (np.zeros(8000, np.int16), 16000, "int16: expected .* floating point"),
-        (np.zeros(8000, np.float32), 0, "sampling rate 0"),
+        (np.zeros(8000, np.float32), 0, "sampling rate: got 0"),
         ([], 16000, "no waveform"),
         (np.zeros(100, np.float32), 16000, "100 samples, too few for one state of"),
         (np.zeros(0, np.float32), 16000, "0 samples, too few"),
+        ("speech.flac", 16000, "got the name 'speech.flac': expected samples"),
+        (np.zeros(8000, np.float32), "x", "sampling rate: got 'x'"),
         (np.zeros(0, np.float32), 44100, "0 samples, too few"),
         (np.full(8000, np.nan, np.float32), 16000, "no finite numbers"),
         (np.zeros((8000, 2), np.float32), 16000, r"\(8000, 2\) looks like"),
