@@ -271,10 +271,11 @@ def markdown(
         "the noisy input), oracle the target mel vocoded without a probe.\n"
     )
     if study.table.untrained:
+        reasons = [f"{n[0]}, {why}" for n, why in study.table.untrained.items()]
         text += (
             f"\n{MARK} This model has not learnt its task, so that its cells say "
             "nothing about recognition and decide no claim: "
-            f"{escape('; '.join(study.table.untrained.values()))}.\n"
+            f"{escape('; '.join(reasons))}.\n"
         )
     text += f"\n## Word error rate (%)\n\n{wer_table(study, models, base, paper)}"
     text += f"\n## Equal error rate (%)\n\n{_counts(study, EER, 'trials')}; "

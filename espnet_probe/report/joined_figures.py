@@ -60,7 +60,7 @@ def draw_measure(
             markersize=3.5,
             capsize=2,
             linewidth=1.2,
-            label=f"{condition}, {training}{' (not trained)' if untrained else ''}",
+            label=f"{condition}, {training}{' (not learnt)' if untrained else ''}",
         )
     axes.set_xticks(range(len(layers)))
     axes.set_xticklabels([printable(name) for name in layers], parse_math=False)
