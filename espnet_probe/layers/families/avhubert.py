@@ -34,15 +34,3 @@ class AVHubertFamily(StackFamily):
     def has_final(self) -> bool:
         """Say whether a norm follows the last block."""
         return bool(self.module.encoders.encoder.layer_norm_first)
-
-    def stride(self) -> int:
-        """Return the input steps per state."""
-        return 1
-
-    def block_lengths(self, input_lengths: torch.Tensor) -> torch.Tensor:
-        """Return how many states the blocks have: as many as the input has steps.
-
-        Args:
-            input_lengths: (batch,), valid steps.
-        """
-        return input_lengths

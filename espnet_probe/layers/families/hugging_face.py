@@ -70,18 +70,6 @@ class HuggingFaceEncoderFamily(StackFamily):
         """Say whether a norm follows the last block."""
         return any(hasattr(self.module.transformer, name) for name in NORMS)
 
-    def stride(self) -> int:
-        """Return the input steps per state."""
-        return 1
-
-    def block_lengths(self, input_lengths: torch.Tensor) -> torch.Tensor:
-        """Return how many states the blocks have: one per step.
-
-        Args:
-            input_lengths: (batch,), valid steps.
-        """
-        return input_lengths
-
     def arranged(self, states: torch.Tensor) -> torch.Tensor:
         """Return the states without that of the language token.
 

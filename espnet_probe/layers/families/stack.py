@@ -34,7 +34,8 @@ class StackFamily(AbsFamily):
     #: Whether the blocks pass (time, batch, width) on, as fairseq's do.
     time_first: bool = False
 
-    #: Kernel, stride and padding of each convolution before the blocks.
+    #: Kernel, stride and padding of each convolution before the blocks; without any
+    #: there is a state for every input step.
     convolutions: List[Tuple[int, int, int]] = []
 
     @abstractmethod
