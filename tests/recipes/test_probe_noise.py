@@ -196,9 +196,15 @@ def test_noisy_sets_are_compared_with_the_clean_original(recipe: Recipe) -> None
         assert len(here) == 1
         wanted = f"{reference}/test/" if dset != "test" else f"{reference}/"
         assert f"--ref_scp {wanted}wav.scp " in here[0]
+    # Also where data/ is gone: the record lies in dump/raw too.
+    quality = ("--stage", "11", "--stop_stage", "11", *names[:1], "test_snr10")
+    record = recipe.folder / "data/test_snr10/noise.jsonl"
+    record.rename(recipe.folder / "dump/raw/test_snr10/noise.jsonl")
+    for done in (recipe.folder / reconstruct / "test_snr10").glob("*/.quality.done"):
+        done.unlink()
+    recipe.probe(*quality)
+    assert "--ref_scp dump/raw/test/wav.scp " in recipe.call("score_quality")
     # Without the clean set there is nothing to compare with.
     (recipe.folder / "dump/raw/test/wav.scp").unlink()
-    recipe.probe(
-        *("--stage", "11", "--stop_stage", "11"), *names[:1], "test_snr10", code=1
-    )
+    recipe.probe(*quality, code=1)
     assert "run stage 3 with test in --test_sets" in recipe.output

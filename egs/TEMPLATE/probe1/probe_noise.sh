@@ -27,7 +27,8 @@ clean_names() {
 # It is the clean original of a set that was made at a fixed SNR.
 quality_reference() {
     local clean=${1%_snr*}
-    if [ "${clean}" = "$1" ] || [ ! -f "data/$1/noise.jsonl" ]; then
+    # The record is in both folders; either may have been removed.
+    if [ "${clean}" = "$1" ] || { [ ! -f "data/$1/noise.jsonl" ] && [ ! -f "${data_feats}/$1/noise.jsonl" ]; }; then
         echo "${inference_dir}/$1/natural/wav.scp"
     elif [ -s "${data_feats}/${clean}/wav.scp" ]; then
         echo "${data_feats}/${clean}/wav.scp"
