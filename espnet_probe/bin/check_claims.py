@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 from espnet_probe.bin.cli import run
+from espnet_probe.bin.max_wer import read_max_wer
 from espnet_probe.errors import ProbeError
 
 
@@ -66,19 +67,6 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _max_wer(text: str) -> Optional[float]:
-    """Read ``--max_wer``; None for ``none``."""
-    if text == "none":
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number < math.inf:
-        raise ProbeError(f"--max_wer: got {text}, expected a number from 0, or none")
-    return number
-
-
 def main(cmd: Optional[Sequence[str]] = None) -> None:
     """Run the command.
 
@@ -90,7 +78,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     """
     arguments = list(sys.argv[1:] if cmd is None else cmd)
     args = get_parser().parse_args(arguments)
-    max_wer = _max_wer(args.max_wer)
+    max_wer = read_max_wer(args.max_wer)
     if not 0 < args.alike < math.inf:
         raise ProbeError(f"--alike: got {args.alike}, expected more than 0 points")
     if args.num_bootstrap < 100:

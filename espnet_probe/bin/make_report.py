@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 from espnet_probe.bin.cli import run
+from espnet_probe.bin.max_wer import read_max_wer
 from espnet_probe.errors import ProbeError
 
 
@@ -45,6 +46,12 @@ def get_parser() -> argparse.ArgumentParser:
         "--paper",
         action="store_true",
         help="with --model: put the paper's values beside",
+    )
+    parser.add_argument(
+        "--max_wer",
+        default="30",
+        help="with --model: percent; a model above it, or of unknown word error rate, "
+        "is marked; 'none' marks no model",
     )
     parser.add_argument(
         "--asr_exp",
@@ -102,6 +109,7 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
         test_set=base,
         inference_tag=args.inference_tag,
         paper_layers=False,
+        max_wer=read_max_wer(args.max_wer),
         # The tables take their intervals of EERs from the scores' files.
         num_draws=2,
     )

@@ -79,6 +79,7 @@ def test_two_models_on_the_same_sets_once(recipe: Recipe) -> None:
     for call in calls[-2:]:
         assert " blstm:robust=exp/probe_asr_train_asr_blstm_robust_raw_word_" in call
         assert "--set test --" in call and "--output_dir exp/study_noisy" in call
+        assert "--max_wer 30 " in call
 
     written = yaml.safe_load((recipe.folder / "exp/study_noisy/study.yaml").read_text())
     assert written["conditions"] == {"clean": "test", "snr0": "test_snr0"}
@@ -140,6 +141,7 @@ def test_robust_models_on_noisy_speech_alone(recipe: Recipe) -> None:
         (("--model_configs", "conf/{}.yaml"), "no configuration conf/blstm.yaml"),
         (("--robust_train", "loud"), "--robust_train loud: expected noisy"),
         (("--probe_train", "loud"), "--probe_train loud: expected noisy"),
+        (("--max_wer", "much"), "--max_wer much: expected a word error rate"),
         (("--asr_tag", "mine"), "leave out --upstream_exp"),
         (("--musan", ""), "--noise true needs --musan"),
     ],

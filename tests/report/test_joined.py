@@ -140,6 +140,8 @@ def test_a_model_that_has_not_learnt_is_marked(
     assert [row[1] for row in rows[:2]] == ["baseline †", "robust"]
     assert "has not learnt its task" in text
     assert "vgg_blstm, baseline, WER 61.5 %" in text.split("decide no claim: ")[1]
+    for limit in ("62", "none"):
+        assert "†" not in report(models, tmp_path / limit, "--max_wer", limit)
 
 
 def test_the_papers_values_stand_in_rows_of_their_own(

@@ -34,6 +34,10 @@ check_models() {
         noisy | noisy_only | clean) ;;
         *) log "Error: --probe_train ${probe_train}: expected noisy (clean and one noisy copy), noisy_only or clean"; exit 2 ;;
     esac
+    if [ "${max_wer}" != none ] && ! [[ "${max_wer}" =~ ^[0-9]+(\.[0-9]+)?$ ]]; then
+        log "Error: --max_wer ${max_wer}: expected a word error rate in percent, or none"
+        exit 2
+    fi
     if [ -n "${upstream_exp}${upstream_tag}${upstream_zip}${asr_exp}${asr_tag}" ]; then
         log "Error: --models trains and names the models: leave out --upstream_exp, --upstream_tag, --upstream_zip, --asr_exp and --asr_tag"
         exit 2
@@ -107,13 +111,13 @@ run_models() {
         named+=("${model%_*}:${model##*_}=${file}")
     done
     marker=${study_dir}/.done
-    key=$(work_key "joined report ${study_args}" "${study_dir}/study.yaml" "${files[@]}")
+    key=$(work_key "joined report ${study_args} ${max_wer}" "${study_dir}/study.yaml" "${files[@]}")
     if todo "${marker}" "${key}" "${study_dir}/RESULTS.md"; then
         # shellcheck disable=SC2086
         ${python} -m espnet_probe.bin.make_report --model "${named[@]}" --set "${test_sets%% *}" \
-            --output_dir "${study_dir}" ${study_args} >"${study_dir}/make_report.log"
+            --max_wer "${max_wer}" --output_dir "${study_dir}" ${study_args} >"${study_dir}/make_report.log"
         ${python} -m espnet_probe.bin.check_claims --model "${named[@]}" --set "${test_sets%% *}" \
-            --seed "${seed}" --output_dir "${study_dir}" | tee "${study_dir}/claims.txt"
+            --max_wer "${max_wer}" --seed "${seed}" --output_dir "${study_dir}" | tee "${study_dir}/claims.txt"
         mark_done "${marker}" "${key}" "${study_dir}"/{RESULTS,claims}.md
     else
         cat "${study_dir}/claims.txt"

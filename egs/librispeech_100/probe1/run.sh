@@ -25,7 +25,9 @@ if [ -z "${musan}" ] && [ -d downloads/musan ]; then
     musan=downloads/musan
 fi
 
+# The paper's LSTM trained on clean speech has a WER of 31 % on test-clean, and counts.
 ./train_and_probe.sh \
+    --max_wer 35 \
     --data_key "${LIBRISPEECH:-}" \
     --musan "${musan}" \
     --train_set "${train_set}" \
