@@ -147,6 +147,18 @@ for extra in "$@"; do
     fi
 done
 
+# ---- fairseq, for the tests of ESPnet's encoders that are built with it
+# A fork, since fairseq itself cannot be imported on these Pythons; without its pins, which
+# ask for other patch releases than ESPnet's. It is in no extra: see docs/loading.md.
+if [[ " $* " == *" test "* ]] && ! is_done fairseq "${key}"; then
+    say "installing a fork of fairseq for the tests"
+    if install --no-deps --only-binary fairseq-fixed fairseq-fixed==0.12.3.1 && install bitarray sacrebleu; then
+        mark_done fairseq "${key}"
+    else
+        say "NOTE: the fork of fairseq could not be installed: the tests of encoders that need it will be skipped"
+    fi
+fi
+
 # ---- PESQ
 # On its own, since it has no binary package: where it cannot be compiled all the rest
 # still works.
