@@ -143,6 +143,9 @@ def test_robust_models_on_noisy_speech_alone(recipe: Recipe) -> None:
         (("--probe_train", "loud"), "--probe_train loud: expected noisy"),
         (("--max_wer", "much"), "--max_wer much: expected a word error rate"),
         (("--asr_tag", "mine"), "leave out --upstream_exp"),
+        (("--models", "blstm_robust blstm_robust"), "names blstm_robust twice"),
+        (("--probe_exp", "exp/mine"), "--probe_exp exp/mine is one folder"),
+        (("--asr_stats_dir", "exp/mine"), "--asr_stats_dir exp/mine is one folder"),
         (("--musan", ""), "--noise true needs --musan"),
     ],
 )

@@ -14,8 +14,13 @@ model_config() {
 
 # A mistake in the last model is found before the first is trained.
 check_models() {
-    local model config
+    local model config i seen=" "
     for model in ${models}; do
+        if [[ "${seen}" == *" ${model} "* ]]; then
+            log "Error: --models names ${model} twice: expected each once"
+            exit 2
+        fi
+        seen+="${model} "
         if ! [[ "${model}" =~ ^[A-Za-z0-9_-]+_(baseline|robust)$ ]]; then
             log "Error: --models: got '${model}', expected <architecture>_baseline or <architecture>_robust, or all"
             exit 2
@@ -34,6 +39,13 @@ check_models() {
         noisy | noisy_only | clean) ;;
         *) log "Error: --probe_train ${probe_train}: expected noisy (clean and one noisy copy), noisy_only or clean"; exit 2 ;;
     esac
+    for ((i = 0; i < ${#all_opts[@]}; i += 2)); do
+        case "${all_opts[i]}" in
+            --probe_exp | --probe_stats_dir | --asr_stats_dir)
+                log "Error: ${all_opts[i]} ${all_opts[i + 1]} is one folder, and --models needs one for each model: leave it out"
+                exit 2 ;;
+        esac
+    done
     if [ "${max_wer}" != none ] && ! [[ "${max_wer}" =~ ^[0-9]+(\.[0-9]+)?$ ]]; then
         log "Error: --max_wer ${max_wer}: expected a word error rate in percent, or none"
         exit 2
