@@ -132,6 +132,11 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
         args.inference_tag,
         figures,
     )
+    described = args.output_dir / "study.yaml"
+    if described.is_file():
+        # What a recipe wrote of it: seed, noise, configurations, folders.
+        lines = described.read_text(encoding="utf-8").strip()
+        text += f"\n## Study\n\n```yaml\n{lines}\n```\n"
     path = args.output_dir / "RESULTS.md"
     write_text(path, text)
     print(text)

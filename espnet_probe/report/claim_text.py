@@ -123,7 +123,9 @@ def markdown(claims: Sequence[Claim], study: Study, command: str) -> str:
         "",
         "Brackets: 95 % intervals of the differences, each in the sense of the claim, "
         "so that above zero means as claimed. What refutes a claim has to do so in an "
-        "interval widened for the number of its comparisons.",
+        "interval widened for the number of its comparisons. They are "
+        "about these models on other speech: that another training would give other "
+        "models is not in them.",
     ]
     return "\n".join(lines) + "\n"
 

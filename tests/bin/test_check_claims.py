@@ -80,6 +80,7 @@ def test_the_paper_says_of_its_table_what_the_check_finds(tmp_path, capsys):
     assert "as claimed in 6 of 9; equal in 3" in shown
     text = (tmp_path / "claims.md").read_text()
     assert "| vgg_blstm | snr20, cnn2 | -0.08 [-0.09, -0.07] |" in text
+    assert "another training would give other models is not in them" in text
 
 
 def test_without_intervals_the_paper_s_table_decides_nothing(tmp_path):

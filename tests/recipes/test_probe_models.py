@@ -83,6 +83,7 @@ def test_two_models_on_the_same_sets_once(recipe: Recipe) -> None:
 
     written = yaml.safe_load((recipe.folder / "exp/study_noisy/study.yaml").read_text())
     assert written["conditions"] == {"clean": "test", "snr0": "test_snr0"}
+    assert (written["noise"], written["seed"]) == ("generated", 0)
     names = [(m["architecture"], m["training"]) for m in written["models"]]
     assert names == [("blstm", "baseline"), ("blstm", "robust")]
     for model in written["models"]:

@@ -156,6 +156,16 @@ def test_the_papers_values_stand_in_rows_of_their_own(
     assert rows_under(text, "## Word error rate (%)")[1][-1] == "22.51"
 
 
+def test_what_the_recipe_says_of_the_study_is_in_the_report(
+    models: Dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "joined").mkdir()
+    assert "## Study" not in report(models, tmp_path / "joined")
+    (tmp_path / "joined" / "study.yaml").write_text("seed: 3\nnoise: generated\n")
+    text = report(models, tmp_path / "joined")
+    assert text.endswith("## Study\n\n```yaml\nseed: 3\nnoise: generated\n```\n")
+
+
 def test_mistakes_are_errors(models: Dict[str, Path], tmp_path: Path) -> None:
     exp = str(models["robust"])
     with pytest.raises(ProbeError, match="needs --output_dir"):

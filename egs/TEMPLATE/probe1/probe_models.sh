@@ -58,7 +58,10 @@ check_models() {
 
 # write_study <file>: what was trained and probed, for the record.
 write_study() {
-    local model dset snr
+    local model dset snr i musan=
+    for ((i = 0; i < ${#all_opts[@]}; i += 2)); do
+        [ "${all_opts[i]}" != --musan ] || musan=${all_opts[i + 1]}
+    done
     # Of a list of test sets the first is the one that models are compared on.
     dset=${test_sets%% *}
     {
@@ -66,6 +69,9 @@ write_study() {
         echo "probe_train: ${probe_train}"
         echo "robust_train: ${robust_train}"
         echo "seed: ${seed}"
+        # The name alone: where the folder lies says nothing.
+        echo "noise: $(basename "${musan}")"
+        echo "probe_config: ${probe_config}"
         echo "conditions:"
         echo "  clean: ${dset}"
         for snr in ${snrs}; do
