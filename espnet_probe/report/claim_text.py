@@ -65,7 +65,9 @@ def warnings(claims: Sequence[Claim]) -> List[str]:
         return []
     return [
         f"only {min(fewest)} speakers: the intervals of EERs are widened for it, but a "
-        "bootstrap over few speakers knows too little of how speakers differ"
+        "bootstrap over few speakers knows too little of how speakers differ; those of "
+        "STOI and noise take utterances for independent, and are too narrow for other "
+        "speakers"
     ]
 
 

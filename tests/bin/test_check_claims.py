@@ -14,6 +14,7 @@ from omniio import kaldi
 
 from espnet_probe.bin.check_claims import main
 from espnet_probe.errors import ProbeError
+from espnet_probe.report import claim_text
 from espnet_probe.scores.verification import eer
 
 PAPER = resources.files("espnet_probe.report").joinpath("paper_eer.csv")
@@ -234,6 +235,17 @@ def test_a_study_is_read_from_its_result_files(study, tmp_path, capsys):
     # Not all of the paper's layers were probed.
     assert any("all there are taken" in note for note in content["notes"])
     assert "WER 12.0 %" in capsys.readouterr().out
+
+
+def test_few_speakers_are_warned_of_for_all_measures(study, tmp_path, monkeypatch):
+    content, _ = check(tmp_path, *models(study))
+    assert content["warnings"] == []
+    # The study has 24 speakers.
+    monkeypatch.setattr(claim_text, "FEW_SPEAKERS", 25)
+    content, _ = check(tmp_path, *models(study))
+    assert "only 24 speakers" in content["warnings"][0]
+    assert "STOI and noise take utterances for independent" in content["warnings"][0]
+    assert content["warnings"][0] in (tmp_path / "claims.md").read_text()
 
 
 def test_a_model_that_is_not_trained_enough_decides_nothing(study, tmp_path):
