@@ -1,7 +1,7 @@
 """The parts of a model in the order in which speech passes through them."""
 
 from dataclasses import replace
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import torch
 from torch.utils.hooks import RemovableHandle
@@ -26,18 +26,18 @@ class Chain:
         self.parts = list(parts)
         self._part_of: Dict[str, int] = {}
         self._taps: List[Tap] = []
-        #: Samples per input step of the last part: per frame of the front end, or 1.
+        #: Samples per frame that the first part hands on; 1 if it is the only one.
         self.frame_stride = 1
-        before: Optional[AbsFamily] = None
+        step = 1
         for index, (prefix, family) in enumerate(self.parts):
-            if before is not None:
-                self.frame_stride *= before.output_stride()
-            before = family
+            if index > 0:
+                step *= self.parts[index - 1][1].output_stride()
+            if index == 1:
+                self.frame_stride = step
             for tap in family.taps():
-                stride = self.frame_stride * tap.stride
-                whole = replace(tap, name=prefix + tap.name, stride=stride)
-                self._taps.append(whole)
-                self._part_of[whole.name] = index
+                name, stride = prefix + tap.name, step * tap.stride
+                self._taps.append(replace(tap, name=name, stride=stride))
+                self._part_of[name] = index
 
     @property
     def one_at_a_time(self) -> bool:

@@ -12,11 +12,10 @@ from espnet_probe.features.log_mel import LogMelConfig, parse_sampling_rate
 from espnet_probe.layers.chain import Chain
 from espnet_probe.layers.families.abs_family import Tap
 
-#: The target's frame shift is at most 12.5 ms, the paper's: a longer one alone lowers
-#: the STOI of resynthesised speech (docs/hidden_states.md), and
+#: Seconds. The target's frame shift is at most the paper's,
 LONGEST_SHIFT = 0.0125
 
-#: at least 2.5 ms, below which neighbouring frames of a 50 ms window are equal.
+#: and at least a twentieth of the window of 50 ms.
 SHORTEST_SHIFT = 0.0025
 
 #: ESPnet's own default for its front ends.

@@ -7,6 +7,7 @@ from tiny_models import noise_batch
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.layers.capture import Capture
+from espnet_probe.layers.chain import Chain
 
 
 @pytest.fixture
@@ -26,6 +27,14 @@ def test_lengths_and_strides_are_in_samples(upstream):
         1,
         18,
     ]
+
+
+def test_frames_are_the_front_ends_whatever_follows(upstream):
+    front, encoder = upstream.chain.parts
+    behind = Chain([front, encoder, ("behind_", encoder[1])])
+    assert behind.frame_stride == upstream.chain.frame_stride == 200
+    strides = {tap.name: tap.stride for tap in behind.taps()}
+    assert (strides["block1"], strides["behind_block1"]) == (800, 3200)
 
 
 def test_an_utterance_that_a_part_does_not_hear_to_its_end_is_refused(upstream):
