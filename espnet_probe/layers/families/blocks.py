@@ -17,12 +17,12 @@ from espnet_probe.layers.families.abs_family import (
     Tap,
     first_tensor,
 )
+from espnet_probe.layers.families.block_layers import block_module, block_taps
 from espnet_probe.layers.families.subsampling import (
     convolved,
     time_convolutions,
     total_stride,
 )
-from espnet_probe.layers.selection import PART
 
 
 class BlockFamily(AbsFamily):
@@ -61,11 +61,7 @@ class BlockFamily(AbsFamily):
             taps.append(Tap("embed", width, stride, "encoder.embed"))
         for number, block in enumerate(self.blocks(), start=1):
             where = f"encoder.encoders.{number - 1}"
-            for part, attribute in self.PARTS.items():
-                if getattr(block, attribute, None) is not None:
-                    name = f"block{number}{PART}{part}"
-                    taps.append(Tap(name, width, stride, f"{where}.{attribute}"))
-            taps.append(Tap(f"block{number}", width, stride, where))
+            taps += block_taps(number, block, self.PARTS, width, stride, where)
         if self.has_final():
             taps.append(Tap("final", width, stride, "encoder output"))
         return taps
@@ -89,9 +85,7 @@ class BlockFamily(AbsFamily):
             return self.embedding()
         if name == "final":
             return self.module
-        block, _, part = name.partition(PART)
-        module = self.blocks()[int(block.removeprefix("block")) - 1]
-        return getattr(module, self.PARTS[part]) if part else module
+        return block_module(name, self.blocks(), self.PARTS)
 
     def attach(self, names: Sequence[str], sink: Sink) -> List[RemovableHandle]:
         """Put hooks on the encoder; see :class:`AbsFamily`."""

@@ -18,8 +18,8 @@ from espnet_probe.layers.families.abs_family import (
     Tap,
     first_tensor,
 )
+from espnet_probe.layers.families.block_layers import block_module, block_taps
 from espnet_probe.layers.families.subsampling import convolved, total_stride
-from espnet_probe.layers.selection import PART
 
 
 class StackFamily(AbsFamily):
@@ -85,11 +85,7 @@ class StackFamily(AbsFamily):
             taps.append(Tap("embed", width, stride, f"input of {self.WHERE}.0"))
         for number, block in enumerate(blocks, start=1):
             where = f"{self.WHERE}.{number - 1}"
-            for part, attribute in self.PARTS.items():
-                if getattr(block, attribute, None) is not None:
-                    name = f"block{number}{PART}{part}"
-                    taps.append(Tap(name, width, stride, f"{where}.{attribute}"))
-            taps.append(Tap(f"block{number}", width, stride, where))
+            taps += block_taps(number, block, self.PARTS, width, stride, where)
         if self.has_final() or not blocks:
             taps.append(self.final_tap())
         return taps
@@ -160,6 +156,4 @@ class StackFamily(AbsFamily):
         """
         if name == "final":
             return self.output_module()
-        block, _, part = name.partition(PART)
-        module = self.blocks()[int(block.removeprefix("block")) - 1]
-        return getattr(module, self.PARTS[part]) if part else module
+        return block_module(name, self.blocks(), self.PARTS)

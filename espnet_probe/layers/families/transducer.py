@@ -13,6 +13,7 @@ from espnet2.asr_transducer.encoder.encoder import Encoder
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.layers.families.abs_family import Tap
+from espnet_probe.layers.families.block_layers import block_taps
 from espnet_probe.layers.families.blocks import BlockFamily
 from espnet_probe.layers.selection import PART
 
@@ -60,15 +61,11 @@ class TransducerFamily(BlockFamily):
         return list(self.module.encoders.blocks)
 
     def _parts(self, block: torch.nn.Module) -> Dict[str, str]:
-        """Return the parts of one block; blocks are of different kinds."""
-        parts = {
-            part: attribute
-            for part, attribute in self.PARTS.items()
-            if getattr(block, attribute, None) is not None
-        }
+        """Return the parts that a block may have; blocks are of different kinds."""
+        parts = dict(self.PARTS)
         # What (E-)Branchformers call conv_mod is a gate inside the second branch.
-        if "cgmlp" in parts:
-            parts.pop("convolution", None)
+        if hasattr(block, parts["cgmlp"]):
+            del parts["convolution"]
         return parts
 
     def taps(self) -> List[Tap]:
@@ -81,10 +78,7 @@ class TransducerFamily(BlockFamily):
             if isinstance(block, Conv1d):
                 width = int(block.output_size)
                 stride *= _stride(block)
-            for part, attribute in self._parts(block).items():
-                name = f"block{number}{PART}{part}"
-                taps.append(Tap(name, width, stride, f"{where}.{attribute}"))
-            taps.append(Tap(f"block{number}", width, stride, where))
+            taps += block_taps(number, block, self._parts(block), width, stride, where)
         taps.append(Tap("final", width, stride, "encoder output"))
         return taps
 
