@@ -80,11 +80,12 @@ probe_fold_length=80000 # fold_length for speech data during probe training, in 
 # Reconstruction related
 inference_tag=        # Name of a reconstruction; by default that of the vocoder preset.
 inference_args=       # Arguments for reconstructing mels.
-vocoder_preset=default # How mels become sound: default or paper.
+vocoder_preset=default # How mels become sound: default, fast or paper.
 vocoder_args=         # Arguments for vocoding.
 
 # Scoring related
 embedder=ge2e         # The speaker verification system.
+quality_args=         # Arguments for the comparison with the originals, e.g. "--measures stoi estoi".
 num_pairs=2000        # The number of trials per set, half of them target; fewer if the set is small.
 
 # [Task dependent] Set the datadir name created by local/data.sh
@@ -433,13 +434,13 @@ if [ ${stage} -le 11 ] && [ ${stop_stage} -ge 11 ] && ! [[ " ${skip_stages} " =~
         for _name in natural oracle $(layer_names); do
             _out="${_dir}/${_name}"
             _marker="${_out}/.quality.done"
-            _key=$(work_key "quality" "${_dir}"/.{reconstruct,vocode}.done "${_ref}")
+            _key=$(work_key "quality ${quality_args}" "${_dir}"/.{reconstruct,vocode}.done "${_ref}")
             if todo "${_marker}" "${_key}" "${_out}/quality.json"; then
                 add_task "${_tasks}" "${_name}" "${_marker}" "${_key}" \
                     "${_out}/quality.json" "${_out}/quality.csv" -- \
                     ${python} -m espnet_probe.bin.score_quality \
                         --ref_scp "${_ref}" --hyp_scp "${_out}/wav.scp" \
-                        --output_dir "${_out}"
+                        --output_dir "${_out}" ${quality_args}
             fi
         done
         run_tasks "${decode_cmd}" 0 "${inference_nj}" "${_tasks}" quality

@@ -18,6 +18,16 @@ probe_config=conf/train_probe.yaml
 # The model is run once over the training set instead of once per epoch.
 states=dump
 
+# Several models are compared on more test voices, in sets of their own.
+study_opts=()
+if [[ " $* " == *" --models "* ]]; then
+    train_set+=_study
+    valid_set+=_study
+    test_sets+=_study
+    study_opts+=(--local_data_opts "--suffix _study --voices local/voices_study.tsv --train_utts 55 --test_utts 8")
+    study_opts+=(--dump_dtype float16 --vocoder_preset fast --quality_args "--measures stoi estoi")
+fi
+
 ./train_and_probe.sh \
     --musan "${MUSAN:-generated}" \
     --train_set "${train_set}" \
@@ -31,4 +41,5 @@ states=dump
     --ngpu 0 \
     --nj 2 \
     --inference_nj 2 \
+    "${study_opts[@]}" \
     "$@"

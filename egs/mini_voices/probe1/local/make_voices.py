@@ -292,6 +292,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--audio_dir", type=Path, default=Path("data/audio"), help="output, audio"
     )
+    parser.add_argument("--suffix", default="", help="what the sets' names end with")
     for name, count in (("train", 40), ("dev", 16), ("test", 6)):
         parser.add_argument(
             f"--{name}_utts", type=int, default=count, help=f"a {name} voice says"
@@ -311,7 +312,7 @@ def main() -> None:
     everything = [u for group in utterances.values() for u in group]
     make_all(everything, args.audio_dir, args.nj)
     for name, group in utterances.items():
-        write_tables(args.data_dir / name, args.audio_dir, group)
+        write_tables(args.data_dir / f"{name}{args.suffix}", args.audio_dir, group)
 
 
 if __name__ == "__main__":
