@@ -63,8 +63,8 @@ if [ -z "${layers// /}" ]; then
 fi
 
 case "${vocoder_preset}" in
-    default | paper) ;;
-    *) fail "--vocoder_preset ${vocoder_preset}: expected default or paper" ;;
+    default | fast | paper) ;;
+    *) fail "--vocoder_preset ${vocoder_preset}: expected default, fast or paper" ;;
 esac
 case "${embedder}" in
     ge2e) ;;
