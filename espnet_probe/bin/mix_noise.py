@@ -18,7 +18,7 @@ Several jobs share the work, and the same command with ``--merge`` ends it::
     ${cmd} JOB=1:4 mix.JOB.log python3 -m espnet_probe.bin.mix_noise ... --job JOB/4
     python3 -m espnet_probe.bin.mix_noise ... --merge
 
-The output is a whole Kaldi folder: FLAC files of 16 bits in ``wav``, the tables of the
+The output is a whole Kaldi folder: files of 16 bits in ``wav``, the tables of the
 clean set, and ``noise.jsonl``, which says for every utterance what was mixed. A quarter
 of the noise files is held out from training for the test, by their names, whatever the
 seed. The same input, options and versions give the same bytes.
@@ -76,6 +76,9 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="decides all choices")
     parser.add_argument(
+        "--audio_format", choices=("flac", "wav"), default="flac", help="16 bits"
+    )
+    parser.add_argument(
         "--nj", type=int, default=1, help="number of processes, one thread each"
     )
     parser.add_argument(
@@ -114,11 +117,19 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     suffix = args.suffix if args.kind == "train" else ""
     clean = CleanSet(args.data_dir, suffix)
     noise = find_noise(args.musan, args.sources, args.kind)
-    mixer = Mixer(noise, args.output_dir, args.snr, args.seed, suffix, args.merge)
+    mixer = Mixer(
+        noise,
+        args.output_dir,
+        args.snr,
+        args.seed,
+        suffix,
+        only_check=args.merge,
+        audio_format=args.audio_format,
+    )
     # Everything is looked at before the first file is written.
     items = [(utt, clean.sounds[utt]) for utt in clean.utts[part::parts]]
     for utt, file in items:
-        mixer.path(utt)
+        mixer.check(utt)
         if not score_files.audio_shape(utt, file)[1]:
             raise ProbeError(f"{utt}: {file} has no samples: leave the utterance out")
     if not args.merge:

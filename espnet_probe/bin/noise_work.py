@@ -5,6 +5,7 @@ it was made from. So any number of jobs can share a set and be resumed, and a fi
 speech, noise or settings have changed is known to be stale, without a list beside it.
 """
 
+import functools
 import hashlib
 import io
 import json
@@ -20,7 +21,7 @@ from espnet_probe.bin.score_files import written_whole
 from espnet_probe.bin.sound_folder import file_name
 from espnet_probe.errors import ProbeError
 from espnet_probe.noise import mixing
-from espnet_probe.noise.choice import choose
+from espnet_probe.noise.choice import SOURCES, choose
 
 #: How many choices are tried before noise that is silent is given up. A cut of a dog's
 #: bark can lie in its pauses; ten in a row are rather a broken corpus.
@@ -28,6 +29,9 @@ ATTEMPTS = 10
 
 #: Counts up when the same choice would give other samples.
 FORMAT = 1
+
+#: Longest comment in bytes that libsndfile reads back from each audio format.
+LONGEST_COMMENT = {"flac": 2**16, "wav": 2000}
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Mixer:
         seed: Decides all choices.
         suffix: What the ids of noisy utterances get at their end.
         only_check: Make nothing; what is missing is an error.
+        audio_format: "flac" or "wav", with 16 bits.
     """
 
     noise: NoiseFiles
@@ -49,6 +54,7 @@ class Mixer:
     seed: int
     suffix: str
     only_check: bool = False
+    audio_format: str = "flac"
 
     def path(self, utt: str) -> Path:
         """Return where the noisy file of a clean utterance lies.
@@ -56,7 +62,37 @@ class Mixer:
         Raises:
             ProbeError: If the id is too long for a file name.
         """
-        return self.output_dir / "wav" / file_name(utt + self.suffix, "flac")
+        return self.output_dir / "wav" / file_name(
+            utt + self.suffix, self.audio_format
+        )
+
+    def check(self, utt: str) -> None:
+        """Check that an utterance's file and its record can be written.
+
+        Args:
+            utt: The clean utterance.
+
+        Raises:
+            ProbeError: If the id is too long, or a record could be.
+        """
+        self.path(utt)
+        # Keys, numbers and the digest have less than 300 characters.
+        longest = 300 + len(json.dumps([utt, utt + self.suffix])) + self._longest_names
+        if longest > LONGEST_COMMENT[self.audio_format]:
+            raise ProbeError(
+                f"{utt}: the record of what is mixed may have {longest} characters, a "
+                f"{self.audio_format} file holds {LONGEST_COMMENT[self.audio_format]}: "
+                "shorten the names of the noise files, or use --audio_format flac"
+            )
+
+    @functools.cached_property
+    def _longest_names(self) -> int:
+        """Characters of the longest list of noise files and offsets of a record."""
+        totals = []
+        for source, names in self.noise.names.items():
+            lengths = sorted(len(json.dumps(name)) + 12 for name in names)
+            totals.append(sum(lengths[-SOURCES[source].most :]))
+        return max(totals)
 
     def __call__(self, item: Tuple[str, str]) -> Tuple[Dict[str, Any], bool]:
         """Make a noisy utterance, unless it is there.
@@ -136,10 +172,10 @@ class Mixer:
 def write_noisy(
     path: Path, waveform: mixing.Waveform, fs: int, record: Dict[str, Any]
 ) -> None:
-    """Write a FLAC file of 16 bits with its record, whole or not at all.
+    """Write an audio file of 16 bits with its record, whole or not at all.
 
     Args:
-        path: The file.
+        path: The file; its suffix, ``.flac`` or ``.wav``, is its format.
         waveform: (samples,), in ±:data:`.mixing.LIMIT`.
         fs: Sampling rate in Hz.
         record: The comment.
@@ -148,7 +184,12 @@ def write_noisy(
     steps = np.rint(waveform * 32768).astype(np.int16)
     with written_whole(path) as part:
         with soundfile.SoundFile(
-            part, "w", samplerate=fs, channels=1, format="FLAC", subtype="PCM_16"
+            part,
+            "w",
+            samplerate=fs,
+            channels=1,
+            format=path.suffix[1:].upper(),
+            subtype="PCM_16",
         ) as sound:
             sound.comment = json.dumps(record)
             sound.write(steps)

@@ -95,6 +95,53 @@ def test_a_test_set_has_the_snr_and_the_ids_of_the_clean_set(snr: float) -> None
         assert abs(snr_in_file(clean, noisy, record["scale"]) - snr) < 0.01
 
 
+@pytest.mark.parametrize("kind", ["test", "train"])
+def test_wav_files_hold_the_same_samples_and_records(kind: str) -> None:
+    samples, _ = soundfile.read("audio/ann-1.flac")
+    soundfile.write("audio/ann-1.flac", 0.99 * samples / np.abs(samples).max(), FS)
+    mix(kind=kind)
+    mix("--audio_format", "wav", kind=kind, output="data/wavs")
+    assert records("data/wavs") == records("data/out")
+    for first, second in zip(lines("data/out/wav.scp"), lines("data/wavs/wav.scp")):
+        (utt, flac), (same, wav) = first.split(), second.split()
+        assert utt == same and wav == f"data/wavs/wav/{utt}.wav"
+        info = soundfile.info(wav)
+        assert (info.format, info.subtype) == ("WAV", "PCM_16")
+        expected, _ = soundfile.read(flac, dtype="int16")
+        np.testing.assert_array_equal(soundfile.read(wav, dtype="int16")[0], expected)
+    if kind == "test":
+        assert records("data/wavs")[0]["scale"] < 1
+    # Resumed, and the same bytes of any number of jobs.
+    expected_bytes = content("data/wavs")
+    sounds = sorted(Path("data/wavs/wav").iterdir())
+    before = [path.stat().st_mtime_ns for path in sounds]
+    sounds[1].write_bytes(b"RIFF")
+    given = ("--audio_format", "wav")
+    for job in ("2/2", "1/2"):
+        mix("--job", job, *given, kind=kind, output="data/wavs")
+    mix("--merge", *given, kind=kind, output="data/wavs")
+    assert content("data/wavs") == expected_bytes
+    kept = [path.stat().st_mtime_ns == time for path, time in zip(sounds, before)]
+    assert kept == [True, False, True, True, True]
+    # The other format is another set of files.
+    with pytest.raises(ProbeError, match=r"\.flac is missing"):
+        mix("--merge", kind=kind, output="data/wavs")
+
+
+def test_a_record_that_no_wav_file_holds_is_refused_before_work_starts() -> None:
+    for index in range(8):
+        file = Path(f"musan/speech/b/c/speech-{index}.wav")
+        folder = file.parents[1] / ("d" * 200)
+        folder.mkdir(exist_ok=True)
+        file.rename(folder / f"{'e' * 200}-{index}.wav")
+    with pytest.raises(ProbeError, match="or use --audio_format flac"):
+        mix("--audio_format", "wav", kind="train")
+    assert not Path("data/out").exists()
+    mix("--sources", "babble", kind="train")
+    mix("--sources", "babble", "--merge", kind="train")
+    assert max(len(record["files"]) for record in records("data/out")) > 3
+
+
 def test_real_speech_and_noise(shared_data: Path) -> None:
     speech = sorted((shared_data / "LibriSpeech" / "test-clean").rglob("*.flac"))[::25]
     Path("data/real").mkdir()

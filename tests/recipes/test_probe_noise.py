@@ -155,6 +155,18 @@ def test_noisy_names_lead_to_their_clean_sets(recipe: Recipe) -> None:
     assert recipe.calls == []
 
 
+def test_the_audio_format_reaches_the_mixing(recipe: Recipe) -> None:
+    recipe.probe(*NOISE)
+    assert all("--audio_format" not in call for call in recipe.calls)
+    # What is the default without the option is the same work with it.
+    for same in ("flac", "flac.ark"):
+        recipe.probe(*NOISE, "--audio_format", same)
+        assert recipe.calls == []
+    recipe.probe(*NOISE, "--audio_format", "wav")
+    assert len(recipe.calls) == 12
+    assert all("--audio_format wav" in call for call in recipe.calls)
+
+
 def test_the_chain_hands_the_options_on(recipe: Recipe) -> None:
     chain(recipe, *NOISE, "--snrs", "5")
     assert "--musan musan" in recipe.calls[0]

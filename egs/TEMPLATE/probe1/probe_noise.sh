@@ -47,6 +47,8 @@ mix_set() {
         return 1
     fi
     opts="--data_dir ${clean} --output_dir ${noisy} --musan ${musan} --seed ${seed} $*"
+    # An ark is made of these files in stage 3.
+    [ "${audio_format%.ark}" = flac ] || opts+=" --audio_format ${audio_format%.ark}"
     key=$(work_key "noise ${opts} ${noise_files}" "${clean}"/{wav.scp,segments,utt2spk,text,utt2reader})
     if todo "${marker}" "${key}" "${noisy}"; then
         jobs=$(min "${nj}" "$(<"${clean}"/wav.scp wc -l)")
