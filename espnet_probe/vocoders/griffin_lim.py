@@ -41,21 +41,26 @@ class GriffinLimConfig:
         updates: Multiplicative updates of the magnitude spectrum.
         iterations: Iterations of Griffin-Lim.
         momentum: 0 for the original algorithm; below 1.
+        fft: Length of the Fourier transforms: "mel", as in the mel's settings, or
+            "window", the shortest that holds the window, see :func:`shortest_fft`.
     """
 
     negative: Literal["clamp", "absolute"] = "clamp"
     updates: int = 50
     iterations: int = 60
     momentum: float = 0.99
+    fft: Literal["mel", "window"] = "window"
 
 
 #: ``paper``: what the code of Li, Yuan and Lee (ICASSP 2020) does. ``default``: what
 #: sounds best; 60 iterations with momentum reach a spectral convergence of -29 dB,
-#: without momentum -22 dB.
+#: without momentum -22 dB. ``fast``: half of its time and .003 less STOI, for studies
+#: of many sounds.
 PRESETS: Dict[str, GriffinLimConfig] = {
     "default": GriffinLimConfig(),
+    "fast": GriffinLimConfig(iterations=30, updates=20),
     "paper": GriffinLimConfig(
-        negative="absolute", updates=0, iterations=30, momentum=0.0
+        negative="absolute", updates=0, iterations=30, momentum=0.0, fft="mel"
     ),
 }
 
@@ -106,6 +111,21 @@ def check_log_mel(
         )
 
 
+def shortest_fft(mel: LogMelConfig) -> int:
+    """Return the shortest FFT that holds the window and whose bins the mel's has too.
+
+    A longer FFT of the same window only samples the same spectrum more finely: with
+    half the length, the magnitudes are every second one of it.
+
+    Args:
+        mel: Settings of the spectrogram.
+    """
+    n_fft = mel.n_fft
+    while n_fft % 4 == 0 and n_fft // 2 >= mel.win_length:
+        n_fft //= 2
+    return n_fft
+
+
 class GriffinLim:
     """Makes waveforms from log-mel spectrograms.
 
@@ -132,6 +152,7 @@ class GriffinLim:
         self.mel = mel
         self.config = config
         self._invert = MelInversion(mel, config.negative, config.updates, device)
+        self._n_fft = mel.n_fft if config.fft == "mel" else shortest_fft(mel)
         self._window = torch.hann_window(mel.win_length, device=device)
 
     @torch.inference_mode()
@@ -162,15 +183,16 @@ class GriffinLim:
 
     def _griffin_lim(self, magnitude: torch.Tensor, num_samples: int) -> torch.Tensor:
         mel = self.mel
+        magnitude = magnitude[:: mel.n_fft // self._n_fft].contiguous()
         # torchaudio reflects n_fft / 2 samples at both ends, so there must be more
         # than these. Shorter waveforms get silent frames behind their end.
-        length = max(num_samples, mel.n_fft // 2 + 1)
+        length = max(num_samples, self._n_fft // 2 + 1)
         missing = mel.num_frames(length) - magnitude.size(1)
         magnitude = torch.nn.functional.pad(magnitude, (0, missing))
         waveform = torchaudio.functional.griffinlim(
             magnitude,
             window=self._window,
-            n_fft=mel.n_fft,
+            n_fft=self._n_fft,
             hop_length=mel.hop_length,
             win_length=mel.win_length,
             power=1.0,

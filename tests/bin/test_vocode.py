@@ -233,7 +233,7 @@ def test_broken_mels_are_refused_before_work_starts(place: Path, kind: str) -> N
 
 
 def test_wrong_arguments_are_refused(place: Path) -> None:
-    assert "one of ['default', 'paper']" in refused(place, "--preset", "best")
+    assert "one of ['default', 'fast', 'paper']" in refused(place, "--preset", "best")
     assert "expected I/N" in refused(place, "--job", "0/4")
     assert "--merge comes after" in refused(place, "--job", "1/4", "--merge")
     assert "expected at least 1" in refused(place, "--num_threads", "0")

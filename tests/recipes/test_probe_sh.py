@@ -209,7 +209,7 @@ def test_no_noise_unless_asked_for(recipe: Recipe) -> None:
     [
         (["--states", "dead"], "expected live or dump"),
         (["--embedder", "none"], "--embedder none: expected ge2e"),
-        (["--vocoder_preset", "none"], "expected default or paper"),
+        (["--vocoder_preset", "none"], "expected default, fast or paper"),
         (["--num_pairs", "7"], "expected a positive even number"),
         (["--num_pairs", "0"], "expected a positive even number"),
         (["--dump_dtype", "float64"], "expected float32 or float16"),
@@ -357,5 +357,5 @@ def test_asr_sh_runs_between_stages_2_and_3_once(recipe: Recipe) -> None:
 
 def test_mistakes_are_found_before_the_asr_training(recipe: Recipe) -> None:
     chain(recipe, "--stage", "2", "--vocoder_preset", "none", code=2)
-    assert "expected default or paper" in recipe.output
+    assert "expected default, fast or paper" in recipe.output
     assert recipe.calls == []
