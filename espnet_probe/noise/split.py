@@ -13,15 +13,19 @@ from espnet_probe.errors import ProbeError
 #: How much of the files is held out for the test.
 TEST_SHARE = 0.25
 
-#: ``rain-3-140774-b.wav``: take b of a recording, in the names of ESC-50.
-_TAKE = re.compile(r"-[A-Za-z]$")
+#: ``rain-3-140774-b.wav``: take b of a recording, in the names of ESC-50; and
+#: ``bwv846_b.wav``: part b of a piece. The names of MUSAN (``music-fma-0001.wav``) end
+#: in numbers: each is a recording of its own.
+_TAKE = re.compile(r"[-_][A-Za-z]$")
 
 
 def recording(file: str) -> str:
     """Return the recording that a file is a part of.
 
-    Files whose names differ in a last "-a", "-b" only are takes of one recording, as
-    in ESC-50 (Piczak, ACM MM 2015). All others are recordings of their own.
+    Files whose names differ in a last "-a", "-b" or "_a", "_b" only are takes of one
+    recording, as in ESC-50 (Piczak, ACM MM 2015), or parts of one piece. All others
+    are recordings of their own; numbers at the end do not count, since that is how
+    corpora count their files.
 
     Args:
         file: Path of the file.
