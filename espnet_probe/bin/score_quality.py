@@ -40,6 +40,13 @@ def get_parser() -> argparse.ArgumentParser:
         help="folder for the scores, one for each --hyp_scp",
     )
     parser.add_argument(
+        "--measures",
+        nargs="+",
+        choices=("stoi", "estoi", "pesq_wb"),
+        default=["stoi", "estoi", "pesq_wb"],
+        help="what to compute; pesq_wb takes three times as long as the two others",
+    )
+    parser.add_argument(
         "--nj", type=int, default=1, help="number of processes, one thread each"
     )
     return parser
@@ -92,17 +99,18 @@ def check_pairs(reference: Mapping[str, str], hypothesis: Mapping[str, str]) -> 
 
 
 def score_utterance(
-    ref_scp: str, hyp_scp: str, utt: str
+    ref_scp: str, hyp_scp: str, measures: Sequence[str], utt: str
 ) -> Tuple[Optional[float], Optional[float], Optional[float]]:
     """Read and score one pair; runs in the worker processes.
 
     Args:
         ref_scp: wav.scp of the references.
         hyp_scp: wav.scp of the hypotheses.
+        measures: What to compute.
         utt: Utterance id.
 
     Returns:
-        STOI, ESTOI and PESQ, None where not defined or not available.
+        STOI, ESTOI and PESQ, None where not defined, not available or not asked for.
     """
     from espnet_probe.scores.quality import score_pair, validate
 
@@ -110,7 +118,7 @@ def score_utterance(
     hyp_fs, hypothesis = _reader(hyp_scp)[utt]
     try:
         validate(reference, hypothesis, fs, hyp_fs)
-        scores = score_pair(reference, hypothesis, fs)
+        scores = score_pair(reference, hypothesis, fs, measures)
     except ProbeError as error:
         raise ProbeError(f"{utt}: {error}") from error
     return scores.stoi, scores.estoi, scores.pesq_wb
@@ -125,13 +133,14 @@ def _reader(scp: str) -> Any:
 
 
 def score_all(
-    ref_scp: Path, hyp_scp: Path, utts: Sequence[str], nj: int
+    ref_scp: Path, hyp_scp: Path, measures: Sequence[str], utts: Sequence[str], nj: int
 ) -> List[Tuple[Optional[float], Optional[float], Optional[float]]]:
     """Score all pairs, in ``nj`` processes.
 
     Args:
         ref_scp: wav.scp of the references.
         hyp_scp: wav.scp of the hypotheses.
+        measures: What to compute.
         utts: Utterance ids.
         nj: Number of processes; 1 means this one.
 
@@ -143,7 +152,9 @@ def score_all(
     """
     from tqdm import tqdm
 
-    score = functools.partial(score_utterance, str(ref_scp), str(hyp_scp))
+    score = functools.partial(
+        score_utterance, str(ref_scp), str(hyp_scp), list(measures)
+    )
     bar = functools.partial(tqdm, total=len(utts), desc="score", unit="utt")
     if nj == 1:
         return list(bar(map(score, utts)))
@@ -188,16 +199,21 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     # All sets are checked before the first is scored.
     for hyp_scp in args.hyp_scp:
         fs = check_pairs(reference, score_files.read_full_table(hyp_scp, expected))
-    reason = pesq_reason(fs)
-    if reason is not None:
-        logging.warning("PESQ is left out: %s", reason)
+    reasons = {
+        metric: f"not computed: --measures {' '.join(args.measures)}"
+        for metric in METRICS
+        if metric not in args.measures
+    }
+    if "pesq_wb" in args.measures and pesq_reason(fs) is not None:
+        reasons["pesq_wb"] = str(pesq_reason(fs))
+        logging.warning("PESQ is left out: %s", reasons["pesq_wb"])
     utts = sorted(reference)
     for hyp_scp, folder in zip(args.hyp_scp, args.output_dir):
-        scores = score_all(args.ref_scp, hyp_scp, utts, min(args.nj, len(utts)))
+        scores = score_all(
+            args.ref_scp, hyp_scp, args.measures, utts, min(args.nj, len(utts))
+        )
         summary: Dict[str, Any] = {
-            metric: summarise(
-                [row[index] for row in scores], reason if metric == "pesq_wb" else None
-            )
+            metric: summarise([row[index] for row in scores], reasons.get(metric))
             for index, metric in enumerate(METRICS)
         }
         summary["utterances"] = len(utts)

@@ -112,6 +112,22 @@ def test_undefined_scores_are_empty_and_counted(folder):
     assert summary["stoi"]["mean"] > 0.3  # 1e-5 of pystoi is no part of it
 
 
+def test_only_what_is_asked_for_is_computed(folder, monkeypatch):
+    everything, _ = score(folder, out="all")
+    # The package would be reported as missing if it were looked for.
+    monkeypatch.setitem(sys.modules, "pesq", None)
+    rows, summary = score(folder, "hyp.scp", "some", "--measures", "estoi", "stoi")
+    for utt, row in everything.items():
+        assert rows[utt] == {**row, "pesq_wb": ""}
+    assert summary["pesq_wb"] == {
+        "mean": None,
+        "reason": "not computed: --measures estoi stoi",
+    }
+    rows, summary = score(folder, "hyp.scp", "one", "--measures", "stoi")
+    assert rows["utt3"]["stoi"] == everything["utt3"]["stoi"]
+    assert summary["stoi"]["count"] == 6 and summary["estoi"]["mean"] is None
+
+
 def test_without_pesq(folder, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "pesq", None)
     rows, summary = score(folder)
