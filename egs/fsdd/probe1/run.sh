@@ -4,7 +4,7 @@
 # FSDD=<folder> ./run.sh takes the corpus from there; without it, it is downloaded.
 # Options: those of train_and_probe.sh; --stage and --stop_stage are probe.sh's. E.g.
 #   ./run.sh --asr_config conf/train_asr_vgg_blstm.yaml
-#   MUSAN=<folder> ./run.sh --models all --dump_dtype float16
+#   MUSAN=<folder> ./run.sh --models all
 
 set -e
 set -u
@@ -22,6 +22,14 @@ probe_config=conf/train_probe.yaml
 states=dump
 probe_args="--max_epoch 8"
 
+# Several models in four conditions: thousands of sounds, and a probe's training set twice
+# as large.
+study_opts=()
+if [[ " $* " == *" --models "* ]]; then
+    probe_args="--max_epoch 4"
+    study_opts+=(--dump_dtype float16 --vocoder_preset fast --quality_args "--measures stoi estoi")
+fi
+
 ./train_and_probe.sh \
     --data_key "${FSDD:-}" \
     --musan "${MUSAN:-}" \
@@ -37,4 +45,5 @@ probe_args="--max_epoch 8"
     --ngpu 0 \
     --nj 2 \
     --inference_nj 2 \
+    "${study_opts[@]}" \
     "$@"
