@@ -4,12 +4,14 @@ In a scratch recipe, with ``stub_python.sh`` in the place of Python; how sets ar
 is tested in ``tests/bin/test_mix_noise.py``.
 """
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Sequence
 
 import pytest
 from recipes.test_probe_sh import chain
-from scratch_recipe import ESPNET, Recipe
+from scratch_recipe import ESPNET, STUB, Recipe
 
 pytestmark = pytest.mark.skipif(
     not ESPNET.is_dir(), reason="no ESPnet recipe tree: run 'make setup'"
@@ -220,3 +222,23 @@ def test_noisy_sets_are_compared_with_the_clean_original(recipe: Recipe) -> None
     (recipe.folder / "dump/raw/test/wav.scp").unlink()
     recipe.probe(*quality, code=1)
     assert "run stage 3 with test in --test_sets" in recipe.output
+
+
+def test_conditions_and_models_get_the_same_trials(recipe: Recipe) -> None:
+    # Trials are drawn for real, all else is stood in for.
+    python = recipe.folder / "python.sh"
+    python.write_text(
+        "#!/usr/bin/env bash\n"
+        f'[[ "$*" != *bin.make_trials* ]] || exec {sys.executable} "$@"\n'
+        f'exec {STUB} "$@"\n'
+    )
+    python.chmod(0o755)
+    shutil.copytree(recipe.exp, recipe.folder / "exp/asr_other")
+    recipe.write_set(recipe.folder / "dump" / "raw" / "test_snr10")
+    for exp in ("asr_tiny", "asr_other"):
+        options = ["--python", str(python), "--upstream_exp", f"exp/{exp}"]
+        options += ["--stage", "5", "--stop_stage", "10"]
+        recipe.probe(*options, "--test_sets", "test test_snr10")
+    drawn = [path.read_text() for path in (recipe.folder / "exp").glob("*/*/*/trials")]
+    assert len(drawn) == 4 and len(set(drawn)) == 1
+    assert drawn[0].count(" target\n") == drawn[0].count(" nontarget\n") == 2
