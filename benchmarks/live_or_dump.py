@@ -24,9 +24,9 @@ from typing import Dict, List
 import torch
 
 from espnet_probe.bin.dump_hidden import main as dump_hidden
-from espnet_probe.bin.list_layers import table
 from espnet_probe.bin.waveforms import Waveforms
 from espnet_probe.probes.inference import ProbeExp, reconstruct_utterance
+from espnet_probe.report.tables import markdown_table
 from espnet_probe.tasks.probe import ProbeTask
 from espnet_probe.upstream import Upstream
 
@@ -106,15 +106,17 @@ def alone(
 
 def compare(title: str, layers: List[str], losses: Dict[str, Dict[str, float]]) -> None:
     """Print one L1 of all runs, and how far it is from the live run's."""
-    rows = [("layer", "L1 live", "dump float32", "difference", "float16", "difference")]
+    head = ["layer", "L1 live"]
+    head += ["L1 dump float32", "difference", "L1 dump float16", "difference"]
+    rows = []
     for layer in layers:
         live = losses["live"][layer]
         cells = [layer, f"{live:.4f}"]
         for kind in ["float32", "float16"]:
             value = losses[kind][layer]
             cells += [f"{value:.4f}", f"{100 * (value / live - 1):+.2f} %"]
-        rows.append(tuple(cells))
-    print(f"{title}\n{table(rows)}\n")
+        rows.append(cells)
+    print(f"{title}\n\n{markdown_table(head, rows)}")
 
 
 def main() -> None:

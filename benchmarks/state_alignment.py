@@ -19,16 +19,19 @@ of subsampling (docs/hidden_states.md has the results), else on the model that i
 """
 
 import argparse
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
+from unittest import mock
 
 import torch
 
-from espnet_probe.bin.list_layers import table
 from espnet_probe.bin.waveforms import Waveforms
 from espnet_probe.features.log_mel import LogMel
 from espnet_probe.layers.layer import Layer
+from espnet_probe.report.tables import markdown_table
 from espnet_probe.upstream import Upstream
+from espnet_probe.upstream.whisper_mels import MEL_BINS, provide_mel_bins
 
 #: Samples of each utterance that are looked at, at most.
 LONGEST = 160000
@@ -69,7 +72,33 @@ def kinds() -> Dict[str, Dict[str, Any]]:
     found["vgg_rnn"] = dict(encoder="vgg_rnn", encoder_conf=vgg)
     pyramid = {**recurrent, "subsample": [2, 2, 1]}
     found["rnn, subsample 2 2"] = dict(encoder="rnn", encoder_conf=pyramid)
+    # Of the named model only the name is used, see random_whisper.
+    found["whisper"] = dict(
+        encoder="whisper",
+        encoder_conf={"whisper_model": "tiny"},
+        frontend=None,
+        frontend_conf={},
+        input_size=1,
+    )
     return found
+
+
+def random_whisper() -> AbstractContextManager[Any]:
+    """Make Whisper's loader give a small random model instead of a published one.
+
+    As wide and as deep as the others are; it hears 30 s, as Whisper does.
+    """
+    import whisper
+
+    provide_mel_bins()
+    audio = dict(n_mels=MEL_BINS, n_audio_ctx=1500, n_audio_state=64, n_audio_head=2)
+    # The decoder is not used.
+    text = dict(n_vocab=20, n_text_ctx=8, n_text_state=64, n_text_head=2)
+    dims = whisper.model.ModelDimensions(
+        **audio, n_audio_layer=1, **text, n_text_layer=1
+    )
+    model = whisper.model.Whisper(dims)
+    return mock.patch("whisper.load_model", return_value=model)
 
 
 def random_model(name: str, changes: Dict[str, Any]) -> Upstream:
@@ -89,7 +118,8 @@ def random_model(name: str, changes: Dict[str, Any]) -> Upstream:
     )
     config.update({**common, **changes})
     torch.manual_seed(0)
-    model = ASRTask.build_model(argparse.Namespace(**config))
+    with random_whisper() if config["encoder"] == "whisper" else nullcontext():
+        model = ASRTask.build_model(argparse.Namespace(**config))
     return Upstream(model, config, name)
 
 
@@ -166,7 +196,7 @@ def regression(
 
 
 def measure(upstream: Upstream, waveforms: List[torch.Tensor], pattern: str) -> None:
-    """Print a table with a line per layer."""
+    """Print a Markdown table with a line per layer."""
     layers = upstream.select(pattern)
     made = [states_of(upstream, waveform) for waveform in waveforms]
     log_mel = LogMel(upstream.target)
@@ -175,16 +205,19 @@ def measure(upstream: Upstream, waveforms: List[torch.Tensor], pattern: str) -> 
         for waveform in waveforms
     ]
     clicks = heard(upstream, waveforms[0])
-    rows = [("layer", "stride", "heard", "best shift", "its error", "error at 0")]
+    head = ["layer", "width", "K", "heard", "best shift", "its error", "error at 0"]
+    rows = []
     half = 3 * len(waveforms) // 4
     for layer in layers:
         pairs = [(states[layer.name], mel) for states, mel in zip(made, targets)]
         errors = regression(pairs[:half], pairs[half:], layer, 2 * layer.stride + 4)
         best = min(errors, key=lambda shift: errors[shift])
         numbers = [f"{clicks[layer.name]:+.2f}", f"{best:+d}", f"{errors[best]:.3f}"]
-        rows.append((layer.name, str(layer.stride), *numbers, f"{errors[0]:.3f}"))
+        sizes = [layer.name, str(layer.width), str(layer.stride)]
+        rows.append([*sizes, *numbers, f"{errors[0]:.3f}"])
     hop = 1000 * upstream.target.frame_shift
-    print(f"{upstream.origin} (frames of {hop:g} ms)\n{table(rows)}\n", flush=True)
+    title = f"{upstream.origin} (frames of {hop:g} ms)"
+    print(f"{title}\n\n{markdown_table(head, rows)}", flush=True)
 
 
 def main() -> None:
