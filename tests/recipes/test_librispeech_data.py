@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import os
 import subprocess
 import sys
 import tarfile
@@ -73,6 +74,39 @@ def test_wrong_folder_is_one_line(tmp_path: Path) -> None:
     done = run(tmp_path, tmp_path / "data")
     assert done.returncode == 1
     assert "point LIBRISPEECH" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not ESPNET.is_dir(), reason="no ESPnet recipe tree")
+@pytest.mark.parametrize("place", ["environment", "db.sh", "both"])
+def test_corpus_is_named_by_environment_or_db(part: Path, place: str) -> None:
+    """The environment goes before db.sh."""
+    folder, corpus = part.parents[1], part.parent
+    for name in ("train-clean-100", "test-clean"):
+        (corpus / name).symlink_to(part)
+    recipe = folder / "recipe"
+    recipe.mkdir()
+    for name in ("utils", "steps"):
+        (recipe / name).symlink_to(ESPNET / name)
+    (recipe / "local").symlink_to(LOCAL)
+    (recipe / "path.sh").symlink_to(LOCAL.parents[2] / "TEMPLATE/probe1/path.sh")
+    named = {"environment": "", "db.sh": str(corpus), "both": "/nowhere"}[place]
+    (recipe / "db.sh").write_text(f"LIBRISPEECH={named}\n")
+    variables = {"PATH": os.environ["PATH"]}
+    if place != "db.sh":
+        variables["LIBRISPEECH"] = str(folder)
+    done = subprocess.run(
+        ["local/data.sh"], cwd=recipe, env=variables, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(table(recipe / "data/train_clean_100/wav.scp")) == 6
+    (recipe / "db.sh").write_text("LIBRISPEECH=/nowhere\n")
+    variables.pop("LIBRISPEECH", None)
+    wrong = subprocess.run(
+        ["local/data.sh"], cwd=recipe, env=variables, capture_output=True, text=True
+    )
+    assert (
+        wrong.returncode == 1 and "/nowhere/LibriSpeech/train-clean-100" in wrong.stdout
+    )
 
 
 @pytest.fixture

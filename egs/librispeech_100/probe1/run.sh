@@ -20,7 +20,8 @@ test_sets="test_clean"
 asr_config=conf/train_asr_vgg_blstm.yaml
 inference_config=conf/decode_asr.yaml
 probe_config=conf/train_probe.yaml
-musan=${MUSAN:-}
+# The environment goes before db.sh, of which nothing but this name is taken.
+musan=${MUSAN:-$([ ! -f db.sh ] || . ./db.sh 2>/dev/null; echo "${MUSAN:-}")}
 if [ -z "${musan}" ] && [ -d downloads/musan ]; then
     musan=downloads/musan
 fi

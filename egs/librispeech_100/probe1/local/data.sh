@@ -2,9 +2,9 @@
 # Makes data/{train_clean_100,dev_clean,test_clean,...} from the parts of LibriSpeech
 # that exist; train-clean-100, dev-clean and test-clean are required.
 #
-# LIBRISPEECH (environment) is the folder "LibriSpeech" that holds the parts, or the
-# folder above it, as in ESPnet's db.sh. With --download true, parts that are required
-# and absent are fetched; without LIBRISPEECH they go to downloads/.
+# LIBRISPEECH, from the environment or else from db.sh, is the folder "LibriSpeech" that
+# holds the parts, or the folder above it. With --download true, parts that are required
+# and absent are fetched; ESPnet's db.sh has them go to downloads/.
 set -e
 set -u
 set -o pipefail
@@ -34,7 +34,12 @@ fi
 required="train-clean-100 dev-clean test-clean"
 optional="dev-other test-other"
 
-corpus=${LIBRISPEECH:-downloads/LibriSpeech}
+corpus=${LIBRISPEECH:-}
+if [ -z "${corpus}" ]; then
+    # It asks for the name of the host, which not every machine tells.
+    . ./db.sh 2>/dev/null
+    corpus=${LIBRISPEECH:-downloads}
+fi
 if [ ! -d "${corpus}" ] && [ -d "${PROBE_ROOT}/${corpus}" ]; then
     # A relative path may also be meant from the root of the clone.
     corpus="${PROBE_ROOT}/${corpus}"
