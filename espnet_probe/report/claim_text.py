@@ -6,7 +6,7 @@ from espnet_probe.report.study import Study
 from espnet_probe.scores.claim_table import AS_CLAIMED, NOT_TRAINED, Comparison, Part
 from espnet_probe.scores.claims import EQUAL_WITHIN, Claim
 
-#: With fewer speakers a bootstrap knows little of how speakers differ.
+#: With fewer speakers the intervals know little of how speakers differ.
 FEW_SPEAKERS = 15
 #: Exceptions that are listed one by one; the tables have all.
 SHOWN = 5
@@ -52,22 +52,21 @@ def part_text(part: Part) -> str:
 
 def warnings(claims: Sequence[Claim]) -> List[str]:
     """Return what makes the intervals doubtful as a whole, in words."""
+    # All degrees of freedom are those of speakers.
     fewest = [
         one.contrast.degrees + 1
         for claim in claims
         for part in claim.parts
         for one in part.comparisons
-        if one.contrast is not None
-        and one.contrast.degrees is not None
-        and one.contrast.basis.endswith("speakers")
+        if one.contrast is not None and one.contrast.degrees is not None
     ]
     if not fewest or min(fewest) >= FEW_SPEAKERS:
         return []
     return [
-        f"only {min(fewest)} speakers: the intervals of EERs are widened for it, but a "
+        f"only {min(fewest)} speakers: intervals of EERs are widened for that, but a "
         "bootstrap over few speakers knows too little of how speakers differ; those of "
-        "STOI and noise take utterances for independent, and are too narrow for other "
-        "speakers"
+        "STOI and noise, Student's t over the speakers' means, are right as far as "
+        "these means are normally distributed"
     ]
 
 
@@ -125,9 +124,9 @@ def markdown(claims: Sequence[Claim], study: Study, command: str) -> str:
         "",
         "Brackets: 95 % intervals of the differences, each in the sense of the claim, "
         "so that above zero means as claimed. What refutes a claim has to do so in an "
-        "interval widened for the number of its comparisons. They are "
-        "about these models on other speech: that another training would give other "
-        "models is not in them.",
+        "interval widened for the number of its comparisons. Means over utterances are "
+        "means of the speakers' means. The intervals are about these models on other "
+        "speakers: that another training would give other models is not in them.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -161,6 +160,7 @@ def as_dict(claims: Sequence[Claim], study: Study) -> Dict[str, Any]:
         "facts": list(study.facts),
         "notes": list(study.notes),
         "warnings": warnings(claims),
+        "layers": {name: list(own) for name, own in study.table.layers.items()},
         "not_trained_enough": [
             {"architecture": name, "training": training, "reason": reason}
             for (name, training), reason in study.table.untrained.items()

@@ -1,12 +1,13 @@
 """The cells of one model: its result files read for the claims' checks.
 
 Equal error rates come with the scores of their trials, so that differences can be
-bootstrapped over the same speakers; STOI with its values per utterance; and from the
-mels of the first LSTM layer the noise that is left in them is computed.
+bootstrapped over the same speakers; STOI with its values per utterance and who speaks
+them; and from the mels of the first LSTM layer the noise that is left in them is
+computed.
 """
 
-import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -15,14 +16,20 @@ import numpy as np
 from espnet_probe.errors import ProbeError
 from espnet_probe.report.paper_values import PAPER_LAYERS
 from espnet_probe.report.results import Row, read_layers, read_sets
+from espnet_probe.report.speaker_map import find_map
 from espnet_probe.report.study_mels import noise_left
+from espnet_probe.report.unit_scores import (
+    number_of,
+    over_speakers,
+    read_csv,
+    read_units,
+)
 from espnet_probe.report.values import EER as EER_METRIC
 from espnet_probe.report.values import STOI as STOI_METRIC
 from espnet_probe.report.values import Value
 from espnet_probe.scores.claim_table import CLEAN, EER, NOISE_KEPT, STOI, Key
 from espnet_probe.scores.claims import RECURRENT
 from espnet_probe.scores.contrasts import Cell
-from espnet_probe.scores.intervals import summarise
 from espnet_probe.scores.speaker_draws import eer_draws
 from espnet_probe.scores.trials import Trial, speakers_from_trials
 
@@ -37,6 +44,11 @@ def condition_of(name: str) -> Tuple[str, str]:
     """
     found = CONDITION.fullmatch(name)
     return (found["base"], found["snr"]) if found else (name, CLEAN)
+
+
+def is_condition(name: str) -> bool:
+    """Return whether a name is that of a condition, such as ``clean`` or ``snr10``."""
+    return name == CLEAN or condition_of(f"set_{name}") == ("set", name)
 
 
 def _order(condition: str) -> float:
@@ -69,6 +81,7 @@ class CellReader:
         """
         self.folder = folder
         self.probe_exp = probe_exp
+        self.recipe = probe_exp.resolve().parents[1]
         self.base = base
         self.num_draws = num_draws
         self.seed = seed
@@ -98,7 +111,11 @@ class CellReader:
         return names
 
     def cells(
-        self, layers: Sequence[str], architecture: str, training: str
+        self,
+        layers: Sequence[str],
+        architecture: str,
+        training: str,
+        conditions: Optional[Sequence[str]] = None,
     ) -> Dict[Key, Cell]:
         """Return all cells of the model, conditions from clean to the loudest noise.
 
@@ -106,6 +123,7 @@ class CellReader:
             layers: The layers to read.
             architecture: Of the model.
             training: Of the model.
+            conditions: Those to read; None for all that have a folder.
 
         Raises:
             ProbeError: If a table of scores is broken.
@@ -115,7 +133,12 @@ class CellReader:
             for path in self.folder.iterdir()
             for base, condition in [condition_of(path.name)]
             if base == self.base and (path / "oracle").is_dir()
+            # Folders of conditions of another time may be of other noise.
+            if conditions is None or condition in conditions
         }
+        lacking = [one for one in conditions or () if one not in names]
+        if lacking:
+            self.notes.append(f"not reconstructed: {', '.join(lacking)}")
         chosen = [layer for layer in self.described if layer.name in layers]
         cells: Dict[Key, Cell] = {}
         for condition in sorted(names, key=_order):
@@ -124,7 +147,7 @@ class CellReader:
                 where = f"{condition}, {row.name}"
                 for measure, cell in (
                     (EER, self._eer(row, where)),
-                    (STOI, self._stoi(row)),
+                    (STOI, self._stoi(row, where)),
                     (NOISE_KEPT, self._noise(row, condition, layers)),
                 ):
                     if cell is not None:
@@ -142,13 +165,13 @@ class CellReader:
         if not table.is_file():
             self.notes.append(f"{where}: no {table.name}, so no paired differences")
             return _plain(value)
-        rows = _read_csv(table, ("enrolment", "test", "label", "score"))
+        rows = read_csv(table, ("enrolment", "test", "label", "score"))
         trials = [
             Trial(r["enrolment"], r["test"], r["label"] == "target") for r in rows
         ]
         speakers = self._speakers(document, trials, where)
         pairs = [(speakers[trial.enrolment], speakers[trial.test]) for trial in trials]
-        scores = np.array([_number(r["score"], table) for r in rows])
+        scores = np.array([number_of(r["score"], table) for r in rows])
         try:
             draws, drawn = eer_draws(
                 scores,
@@ -171,35 +194,31 @@ class CellReader:
         bootstrap = document.get("bootstrap")
         said = bootstrap.get("speakers_from") if isinstance(bootstrap, dict) else None
         needed = {utt for trial in trials for utt in (trial.enrolment, trial.test)}
-        recipe = self.probe_exp.resolve().parents[1]
-        for path in (Path(str(said)), recipe / str(said)):
-            if path.is_file():
-                lines = path.read_text(encoding="utf-8").splitlines()
-                speakers = dict(
-                    line.split(maxsplit=1) for line in lines if line.strip()
-                )
-                if needed <= set(speakers):
-                    return speakers
+        found = find_map(str(said), self.recipe, needed)
+        if found is not None:
+            return found
         if said != "target trials":
             self.notes.append(f"{where}: no speakers in {said}, taken from the trials")
         return speakers_from_trials(trials)
 
-    def _stoi(self, row: Row) -> Optional[Cell]:
+    def _stoi(self, row: Row, where: str) -> Optional[Cell]:
+        """Return the STOI of a layer, its interval over speakers.
+
+        That in ``quality.json`` is over utterances, and so is no measure of what other
+        speakers would give: it is not taken over.
+        """
         value = row.values[STOI_METRIC.key]
         if value.mean is None:
             return None
-        table = row.folder / "quality.csv"
         plain = _plain(value)
+        table = row.folder / "quality.csv"
         if not table.is_file():
-            return plain
-        units = {
-            r["utt_id"]: _number(r["stoi"], table)
-            for r in _read_csv(table, ("utt_id", "stoi"))
-            if r["stoi"]
-        }
-        return Cell(
-            plain.value, plain.ci95, False, len(units), units, source=plain.source
-        )
+            self.notes.append(f"{where}: no {table.name}, so no interval of the STOI")
+            return replace(plain, ci95=None)
+        units = read_units(table, "stoi")
+        if not units:
+            raise ProbeError(f"{table} has no score, {plain.source} has; score again")
+        return self._over_speakers(units, row, plain.source)
 
     def _noise(self, row: Row, condition: str, layers: Sequence[str]) -> Optional[Cell]:
         """Return the noise left in the first LSTM layer; None for other layers."""
@@ -212,32 +231,18 @@ class CellReader:
             self.notes.append(f"{condition}, {row.name}: noise left unknown, {problem}")
         if not units:
             return None
-        total = summarise(list(units.values()))
-        pair = total["ci95"]
-        ci95 = None if pair is None else (pair[0], pair[1])
-        source = str(row.folder / "feats.scp")
-        return Cell(total["mean"], ci95, False, len(units), units, source=source)
+        return self._over_speakers(units, row, str(row.folder / "feats.scp"))
+
+    def _over_speakers(self, units: Mapping[str, float], row: Row, source: str) -> Cell:
+        folder = row.folder.parent
+        cell, problem = over_speakers(units, folder, self.recipe, source)
+        note = f"{folder.name}: {problem}, so no intervals of means over utterances"
+        if problem and note not in self.notes:
+            self.notes.append(note)
+        return cell
 
 
 def _plain(value: Value) -> Cell:
     assert value.mean is not None
     count = value.counts.get("trials", value.counts.get("utterances", 0))
     return Cell(value.mean, value.ci95, count=count, source=str(value.source))
-
-
-def _number(text: str, path: Path) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise ProbeError(f"{path}: {text!r} is no number; score again") from error
-
-
-def _read_csv(path: Path, columns: Sequence[str]) -> List[Dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or any(row.get(name) is None for row in rows for name in columns):
-        raise ProbeError(
-            f"{path} cannot be read: expected columns {', '.join(columns)} and a row "
-            "at least; score again"
-        )
-    return rows

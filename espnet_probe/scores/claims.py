@@ -237,7 +237,8 @@ def convolutions_cost_little(table: Table) -> Claim:
 
 
 def _share(table: Table, first: Key, middle: Key, last: Key) -> str:
-    if not all(key in table.cells for key in (first, middle, last)):
+    untrained = (first.architecture, first.training) in table.untrained
+    if untrained or not all(key in table.cells for key in (first, middle, last)):
         return ""
     low, mid, high = (table.cells[key].value for key in (first, middle, last))
     where = f"{first.training}, {first.condition}"

@@ -6,7 +6,10 @@ the best that all of its cells have:
 
 1. draws of the same speakers (equal error rates): the weighted sum in each draw, the
    percentile interval, its arms widened as below;
-2. values of the same utterances (STOI): Student's t interval of the weighted sums;
+2. values of the same utterances (STOI): the weighted sums, averaged by speaker, and
+   Student's t interval of these means (``intervals.means_of_groups``). Utterances of
+   one speaker vary together, so any number of them tells nothing of other speakers.
+   Where a speaker is not known there is no interval;
 3. intervals only: the arms add up. However the cells depend on each other, the standard
    error of a sum is not above the sum of the standard errors, so this is never too
    narrow, and with cells measured on the same speech far too wide.
@@ -20,7 +23,7 @@ far it could be off.
 
 import math
 from dataclasses import dataclass
-from typing import Mapping, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +33,7 @@ from espnet_probe.scores.intervals import (
     LEVEL,
     interval_of_draws,
     interval_of_mean,
+    means_of_groups,
     too_few,
 )
 
@@ -49,6 +53,7 @@ class Cell:
         draws: ``(draws,)``, the value in each draw of speakers; NaN if undefined.
         drawn: The speakers that were drawn; cells with the same ones are paired.
         source: Where the number is from.
+        speakers: Who speaks each of the ``units``; None if that is not known.
     """
 
     value: float
@@ -59,6 +64,7 @@ class Cell:
     draws: Optional[NDArray[np.float64]] = None
     drawn: Tuple[str, ...] = ()
     source: str = ""
+    speakers: Optional[Mapping[str, str]] = None
 
 
 Term = Tuple[float, Cell]
@@ -147,12 +153,14 @@ def _from_draws(terms: Sequence[Term]) -> Optional[Contrast]:
         return Contrast(value, basis=str(interval.reason))
     if float(np.nanmax(draws)) - float(np.nanmin(draws)) <= 1e-12:
         return Contrast(value, basis="the same in every draw of speakers")
+    if not interval.low <= value <= interval.high:
+        # An arm would have no length, and the contrast be decided by that.
+        return Contrast(value, basis="outside of the percentiles of its own draws")
     number = len(drawn)
     widen = math.sqrt(number / (number - 1)) * _quantile(TAIL, number - 1)
     widen /= _quantile(TAIL, None)
-    # A skewed bootstrap may leave the value outside its own percentiles.
-    low = value - widen * max(0.0, value - interval.low)
-    high = value + widen * max(0.0, interval.high - value)
+    low = value - widen * (value - interval.low)
+    high = value + widen * (interval.high - value)
     return Contrast(value, low, high, f"paired, {number} speakers", number - 1)
 
 
@@ -168,11 +176,29 @@ def _from_units(terms: Sequence[Term]) -> Optional[Contrast]:
         sum(weight * one[utt] for (weight, _), one in zip(terms, units))
         for utt in common
     ]
-    value = float(np.mean(sums))
-    if max(sums) - min(sums) <= 1e-12:
-        return Contrast(value, basis="the same for every utterance")
-    interval = interval_of_mean(sums)
-    if interval.low is None:
+    speakers, problem = _speakers(terms, common)
+    if problem:
+        return Contrast(float(np.mean(sums)), basis=problem)
+    means = means_of_groups(sums, speakers)
+    value, number = float(np.mean(means)), len(means)
+    interval = interval_of_mean([float(mean) for mean in means], "speakers")
+    if interval.low is None or interval.high is None:
         return Contrast(value, basis=str(interval.reason))
-    basis = f"paired, {len(common)} utterances"
-    return Contrast(value, interval.low, interval.high, basis, len(common) - 1)
+    if interval.high - interval.low <= 1e-12:
+        return Contrast(value, basis="the same for every speaker")
+    basis = f"{number} speakers, {len(common)} utterances"
+    if len(terms) > 1:
+        basis = f"paired, {basis}"
+    return Contrast(value, interval.low, interval.high, basis, number - 1)
+
+
+def _speakers(terms: Sequence[Term], utts: Sequence[str]) -> Tuple[List[str], str]:
+    """Return who speaks each utterance, or why that is not known."""
+    maps = [cell.speakers for _, cell in terms if cell.speakers is not None]
+    if len(maps) < len(terms):
+        return [], "the speakers of the utterances are not known"
+    found = [{one.get(utt) for one in maps} for utt in utts]
+    names = [name for said in found if len(said) == 1 for name in said if name]
+    if len(names) < len(utts):
+        return [], "the speakers of some utterances are not known, or contradict"
+    return names, ""

@@ -5,11 +5,12 @@ Conventions
 An interval is answered as an :class:`Interval`. Where the data are too few it has
 no bounds but a ``reason``; it is never made up and never silently left out.
 
-A mean over utterances gets Student's t interval. Statistics that are no means
-(a pooled error rate, an equal error rate) get the percentile bootstrap over
-*groups*: utterances, or the speakers that several utterances share. Drawing groups
-with replacement is written as a matrix of multiplicities, how often each group was
-drawn, so that a statistic can be re-weighted instead of copied.
+A mean of independent values gets Student's t interval. Utterances of one speaker are
+not independent: for other speakers the interval is Student's of the speakers' means.
+Statistics that are no means (a pooled error rate, an equal error rate) get the
+percentile bootstrap over *groups*: utterances, or the speakers that several utterances
+share. Drawing groups with replacement is written as a matrix of multiplicities, how
+often each group was drawn, so that a statistic can be re-weighted instead of copied.
 
 With few groups the percentile interval is too narrow, roughly by
 ``sqrt((n - 1) / n)`` and by the normal in place of the t quantile [1]_; below
@@ -97,6 +98,38 @@ def interval_of_mean(values: Sequence[float], what: str = "utterances") -> Inter
     half = float(stdtrit(data.size - 1, (1 + LEVEL) / 2)) * error
     mean = float(data.mean())
     return Interval(mean - half, mean + half)
+
+
+def means_of_groups(
+    values: Sequence[float], groups: Sequence[str]
+) -> NDArray[np.float64]:
+    """Average values that share groups, such as the utterances of one speaker.
+
+    :func:`interval_of_mean` of these means ``m_1 .. m_G`` is the interval for other
+    groups: their mean ``m``, plus and minus ``t(G - 1) * sqrt(sum_g (m_g - m)^2 /
+    (G (G - 1)))``. How the values of one group depend on each other does not matter,
+    as only the groups need be independent; and means of unequally many values, whose
+    variances differ, make it no narrower than it says (for 95 % and normal means):
+    R. Ibragimov and U. K. Mueller, "t-statistic based correlation and heterogeneity
+    robust inference", Journal of Business & Economic Statistics 28(4), 2010. Each
+    group counts once, however many values it has.
+
+    Args:
+        values: In any order.
+        groups: The group of each.
+
+    Returns:
+        ``(groups,)``, in the order of the groups' sorted names.
+
+    Raises:
+        ValueError: If there are not as many groups as values.
+    """
+    if len(groups) != len(values):
+        raise ValueError(f"{len(values)} values, but the groups of {len(groups)}")
+    found: Dict[str, List[float]] = {}
+    for value, group in zip(values, groups):
+        found.setdefault(group, []).append(value)
+    return np.array([np.mean(found[name]) for name in sorted(found)], dtype=np.float64)
 
 
 def draw_multiplicities(

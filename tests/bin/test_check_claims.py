@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from omniio import kaldi
+from scipy import stats
 
 from espnet_probe.bin.check_claims import main
 from espnet_probe.errors import ProbeError
@@ -181,12 +182,14 @@ def write_mels(folder, layer, kept, noise):
 def write_model(root, training, wer=12.0, name="vgg"):
     """Write the experiments of one model as the stages leave them."""
     asr = f"exp/asr_{name}_{training}"
-    score = root / asr / "decode_asr" / "test" / "score_wer" / "wer.json"
+    decoding = root / asr / "decode_asr_asr_model_valid.loss.ave"
+    score = decoding / "test" / "score_wer" / "wer.json"
     score.parent.mkdir(parents=True)
     score.write_text(json.dumps({"wer_percent": wer, "wer_percent_ci95": [9, 40]}))
     probe = root / "exp" / f"probe_{name}_{training}"
     probe.mkdir(parents=True)
-    (probe / "config.yaml").write_text(yaml.safe_dump({"upstream_exp": asr}))
+    config = {"upstream_exp": asr, "upstream_model": "valid.loss.ave.pth"}
+    (probe / "config.yaml").write_text(yaml.safe_dump({**config, "probe": "highway"}))
     tag = probe / "reconstruct_default"
     for name, noise in CONDITIONS.items():
         kept = 0.15 if training == "robust" else 0.85
@@ -224,12 +227,12 @@ def test_a_study_is_read_from_its_result_files(study, tmp_path, capsys):
     bases = {one["basis"] for one in answers(claims[1], 0).values()}
     assert bases == {"paired, 24 speakers"}
     bases = {one["basis"] for one in answers(claims[4], 0).values()}
-    assert bases == {"paired, 144 utterances"}
+    assert bases == {"paired, 24 speakers, 144 utterances"}
     # 0.85 and 0.15 of the noise, against one half.
     for part, where in enumerate(("baseline", "robust")):
         one = answers(claims[5], part)["vgg_blstm", f"{where}, snr10, blstm1"]
         assert one["value"] == pytest.approx(0.35, abs=0.06)
-        assert one["basis"] == "paired, 8 utterances"
+        assert one["basis"] == "8 speakers, 8 utterances"
     sources = {cell["source"] for cell in content["cells"]}
     assert all((tmp_path / source).is_file() for source in sources)
     # Not all of the paper's layers were probed.
@@ -238,14 +241,82 @@ def test_a_study_is_read_from_its_result_files(study, tmp_path, capsys):
 
 
 def test_few_speakers_are_warned_of_for_all_measures(study, tmp_path, monkeypatch):
+    monkeypatch.setattr(claim_text, "FEW_SPEAKERS", 8)
     content, _ = check(tmp_path, *models(study))
     assert content["warnings"] == []
-    # The study has 24 speakers.
-    monkeypatch.setattr(claim_text, "FEW_SPEAKERS", 25)
+    # There are mels of 8 of the study's 24 speakers.
+    monkeypatch.setattr(claim_text, "FEW_SPEAKERS", 9)
     content, _ = check(tmp_path, *models(study))
-    assert "only 24 speakers" in content["warnings"][0]
-    assert "STOI and noise take utterances for independent" in content["warnings"][0]
+    assert "only 8 speakers" in content["warnings"][0]
+    assert "STOI and noise, Student's t over the speakers'" in content["warnings"][0]
     assert content["warnings"][0] in (tmp_path / "claims.md").read_text()
+
+
+def own_speakers(root, folder, name):
+    """Let a study name its speakers in a file of another name or folder alone."""
+    for path in root.glob("exp/*/reconstruct_default/*/*/verification.json"):
+        path.write_text(
+            path.read_text().replace("dump/raw/test/utt2spk", "target trials")
+        )
+    text = (root / "dump" / "raw" / "test" / "utt2spk").read_text()
+    (root / "dump" / "raw" / "test" / "utt2spk").unlink()
+    for condition in CONDITIONS:
+        path = root / folder / condition / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    "folder, name", [("dump/raw", "utt2reader"), ("data", "utt2spk")]
+)
+def test_speakers_are_found_where_no_score_names_them(tmp_path, folder, name):
+    probe = write_model(tmp_path, "robust")
+    own_speakers(tmp_path, folder, name)
+    # A chapter is no person.
+    other = tmp_path / folder / "test" / "utt2spk"
+    if name == "utt2reader":
+        other.write_text(
+            "".join(f"{s}-{n} {s}-{n}\n" for s in SPEAKERS for n in range(6))
+        )
+    content, claims = check(tmp_path, "--model", f"vgg_blstm:robust={probe}")
+    bases = {one["basis"] for one in answers(claims[4], 0).values()}
+    assert bases == {"paired, 24 speakers, 144 utterances"}
+    cells = {
+        (c["condition"], c["layer"]): c
+        for c in content["cells"]
+        if c["measure"] == "stoi"
+    }
+    means = speaker_means(probe / "reconstruct_default" / "test" / "cnn1")
+    expected = stats.ttest_1samp(means, 0).confidence_interval(0.95)
+    assert cells["clean", "cnn1"]["ci95"] == pytest.approx(
+        [expected.low, expected.high]
+    )
+    assert cells["clean", "cnn1"]["value"] == pytest.approx(np.mean(means))
+
+
+def speaker_means(folder):
+    """Return the STOI of each speaker, by their utterances' ids."""
+    with (folder / "quality.csv").open(newline="") as file:
+        rows = [(row["utt_id"][:5], float(row["stoi"])) for row in csv.DictReader(file)]
+    return [np.mean([v for who, v in rows if who == spk]) for spk in SPEAKERS]
+
+
+def test_without_speakers_stoi_and_noise_decide_nothing(tmp_path):
+    for training in ("baseline", "robust"):
+        write_model(tmp_path, training)
+    own_speakers(tmp_path, "data", "nobody")
+    given = {t: tmp_path / "exp" / f"probe_vgg_{t}" for t in ("baseline", "robust")}
+    content, claims = check(tmp_path, *models(given))
+    assert claims[4]["verdict"] == claims[5]["verdict"] == "cannot be decided"
+    for claim in (claims[4], claims[5]):
+        outcomes = {one["outcome"] for one in answers(claim, 0).values()}
+        assert outcomes == {"open"}
+    # The equal error rates have them from their trials.
+    assert claims[1]["verdict"] == "holds"
+    (note,) = [n for n in content["notes"] if "robust: test_snr0: no speakers" in n]
+    assert "dump/raw/test_snr0/utt2spk" in note
+    ci95 = {c["ci95"] is None for c in content["cells"] if c["measure"] == "stoi"}
+    assert ci95 == {True}
 
 
 def test_a_model_that_is_not_trained_enough_decides_nothing(study, tmp_path):
@@ -334,6 +405,46 @@ def test_a_table_may_bring_its_intervals(tmp_path):
     assert first["outcome"] == "open"
 
 
+def test_only_the_named_conditions_are_compared(study, tmp_path):
+    wanted = ["--conditions", "clean", "snr10", "snr5"]
+    content, claims = check(tmp_path, *models(study), *wanted)
+    assert {cell["condition"] for cell in content["cells"]} == {"clean", "snr10"}
+    assert not any("snr0" in where for _, where in answers(claims[1], 0))
+    assert "vgg_blstm, robust: not reconstructed: snr5" in content["notes"]
+    with pytest.raises(ProbeError, match="--conditions: got 'noisy', expected clean"):
+        main([*models(study), "--conditions", "clean", "noisy"])
+
+
+def test_the_layers_of_the_claims_are_told(study, tmp_path):
+    content, _ = check(tmp_path, *models(study))
+    assert content["layers"] == {"vgg_blstm": list(LAYERS)}
+    said = f"layers of vgg_blstm: {', '.join(LAYERS)} (all that were probed)"
+    assert content["facts"].count(said) == 1
+
+
+def test_layers_of_the_paper_are_told_apart_from_all(tmp_path):
+    probe = write_model(tmp_path, "robust")
+    tag = probe / "reconstruct_default"
+    known = ("cnn1", "cnn2", "cnn4", "blstm1", "blstm3", "blstm5")
+    names = (*known[:2], "cnn3", *known[2:])
+    (tag / "layers.json").write_text(json.dumps([{"name": name} for name in names]))
+    given = ["--model", f"vgg_blstm:robust={probe}"]
+    content, _ = check(tmp_path, *given)
+    assert content["layers"] == {"vgg_blstm": list(known)}
+    assert f"{', '.join(known)} (those that the paper probes, of 7)" in str(content)
+    content, _ = check(tmp_path, *given, "--layers", "all")
+    assert content["layers"] == {"vgg_blstm": list(names)}
+
+
+def test_other_trials_are_refused(study, tmp_path):
+    other = write_model(tmp_path, "robust")
+    path = other / "reconstruct_default" / "test_snr0" / "cnn4" / "verification.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], lines[2], lines[1], *lines[3:]]) + "\n")
+    with pytest.raises(ProbeError, match="cnn4/verification.csv: trial 1 is"):
+        main(models({**study, "robust": other}))
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
@@ -341,6 +452,7 @@ def test_a_table_may_bring_its_intervals(tmp_path):
         (["--model", "vgg_blstm:robust=no/where"], "is not a folder"),
         (["--table", "no.csv"], "no file no.csv"),
         (["--table", "no.csv", "--alike", "0"], "--alike"),
+        (["--table", "no.csv", "--conditions", "clean"], "--conditions is for --model"),
         (["--table", "no.csv", "--max_wer", "much"], "--max_wer"),
         (["--table", "no.csv", "--num_bootstrap", "3"], "--num_bootstrap"),
     ],

@@ -8,7 +8,7 @@ from typing import Callable, Dict, List, Tuple
 import numpy as np
 import pytest
 
-from espnet_probe.bin import make_report
+from espnet_probe.bin import check_claims, make_report
 from espnet_probe.errors import ProbeError
 from espnet_probe.report.joined_figures import draw_measure
 from espnet_probe.report.study import parse_model, read_study
@@ -49,10 +49,18 @@ def models(make_experiment: Made, tmp_path: Path) -> Dict[str, Path]:
     found = {}
     for number, training in enumerate(("baseline", "robust")):
         exp, _ = make_experiment(tmp_path / training, layers=LAYERS, sets=SETS)
+        exp.parent.joinpath("asr_blstm", "decode_ctc").rename(
+            exp.parent / "asr_blstm" / "decode_asr_model_valid.loss.ave"
+        )
+        config = "upstream_exp: exp/asr_blstm\nupstream_model: valid.loss.ave.pth\n"
+        (exp / "config.yaml").write_text(f"{config}probe: highway\n")
         random = np.random.default_rng(number)
         utts = [f"utt{i}" for i in range(12)]
         easy = dict(zip(utts, random.uniform(0.7, 0.9, len(utts))))
         for place, name in enumerate(SETS):
+            # Two utterances of each of six speakers.
+            said = "".join(f"utt{i} spk{i % 6}\n" for i in range(12))
+            (tmp_path / training / "dump" / "raw" / name / "utt2spk").write_text(said)
             (exp / "reconstruct_gl" / name / "trials").write_text("a b target\n")
             for layer in LAYERS:
                 # Noise takes nearly the same from every utterance.
@@ -79,7 +87,7 @@ def test_tables_hold_the_numbers_of_the_files(
     assert [row[:2] for row in rows] == [
         *(["vgg_blstm", "baseline"], ["vgg_blstm", "robust"])
     ]
-    assert rows[0][2:] == ["12.3 [10.1, 14.2]"] * 3
+    assert rows[0][2:] == ["12.3 [10.1, 14.2] (37/300)"] * 3
     rows = rows_under(text, "## Equal error rate (%)")
     assert [row[:2] for row in rows] == [
         [condition, training]
@@ -92,7 +100,10 @@ def test_tables_hold_the_numbers_of_the_files(
     assert rows[3][-1] == f"{document['eer_percent']:.1f} [{low:.1f}, {high:.1f}]"
     natural = json.loads((folder.parent / "natural" / "verification.json").read_text())
     assert rows[3][2].startswith(f"{natural['eer_percent']:.1f} ")
-    assert "400 trials a cell; the same trials for all layers" in text
+    assert "400 trials a cell." in text
+    assert "the same trials for all layers, conditions and models, 1 (" in text
+    exp = models["robust"]
+    assert f"vgg_blstm, robust: {exp}, probe highway, WER 12.3 %" in text
 
 
 def test_plots_show_every_cell(models: Dict[str, Path], tmp_path: Path) -> None:
@@ -123,25 +134,62 @@ def test_what_noise_takes_is_paired(models: Dict[str, Path], tmp_path: Path) -> 
         assert abs(float(value) - lost) < 2e-3 and high - low < 2e-3
 
 
-def test_other_trials_are_told(models: Dict[str, Path], tmp_path: Path) -> None:
+def test_other_trials_are_refused(models: Dict[str, Path], tmp_path: Path) -> None:
     other = models["robust"] / "reconstruct_gl" / SETS[2] / "trials"
     other.write_text("c d target\n")
-    assert "2 different lists of trials" in report(models, tmp_path / "joined")
+    with pytest.raises(ProbeError, match="trial 1 is 'c d target', in .* 'a b target'"):
+        report(models, tmp_path / "joined")
+    assert not (tmp_path / "joined" / "RESULTS.md").exists()
+    # Those of a condition that is not asked for do not matter.
+    report(models, tmp_path / "joined", "--conditions", "clean", "snr10")
 
 
-def test_a_model_that_has_not_learnt_is_marked(
+def test_conditions_of_another_time_are_left_out(
+    models: Dict[str, Path], tmp_path: Path
+) -> None:
+    text = report(models, tmp_path / "joined", "--conditions", "clean", "snr10", "snr5")
+    assert "snr0" not in text.split("## Models")[1]
+    rows = rows_under(text, "## Equal error rate (%)")
+    assert [row[0] for row in rows] == ["clean", "clean", "snr10", "snr10"]
+    assert "- vgg_blstm, baseline: not reconstructed: snr5\n" in text
+    # One is decoded before it is reconstructed.
+    rows = rows_under(text, "## Word error rate (%)")
+    assert [row[-1] for row in rows] == ["-", "-"] and len(rows[0]) == 5
+
+
+def test_cells_of_a_model_that_is_not_trained_enough_are_marked_and_listed(
     models: Dict[str, Path], tmp_path: Path
 ) -> None:
     for path in models["baseline"].parent.rglob("wer.json"):
         document = json.loads(path.read_text())
         path.write_text(json.dumps({**document, "wer_percent": 61.5}))
     text = report(models, tmp_path / "joined")
-    rows = rows_under(text, "## Equal error rate (%)")
-    assert [row[1] for row in rows[:2]] == ["baseline †", "robust"]
-    assert "has not learnt its task" in text
-    assert "vgg_blstm, baseline, WER 61.5 %" in text.split("decide no claim: ")[1]
+    for title in ("## Equal error rate (%)", "## STOI", "## STOI, clean minus noisy"):
+        own, other = rows_under(text, title)[:2]
+        assert [own[1], other[1]] == ["baseline", "robust"]
+        layers = own[-len(LAYERS) :]
+        assert all(cell.endswith(" †") for cell in layers) and "†" not in str(other)
+        # A control is no cell of the model.
+        assert "†" not in str(own[: -len(LAYERS)])
+    assert (
+        "61.5 [10.1, 14.2] (37/300) †" in rows_under(text, "## Word error rate (%)")[0]
+    )
+    listed = text.split("† not trained enough: ")[1].split("\n\n")[1]
+    assert listed == (
+        "- vgg_blstm, baseline, WER 61.5 %, above 30 %: 9 of EER (%) and 9 of STOI "
+        "(clean, snr10, snr0, each for cnn1, cnn2, blstm1)"
+    )
     for limit in ("62", "none"):
         assert "†" not in report(models, tmp_path / limit, "--max_wer", limit)
+
+
+def test_probes_that_differ_are_told(models: Dict[str, Path], tmp_path: Path) -> None:
+    assert "the probes differ" not in report(models, tmp_path / "joined")
+    with (models["robust"] / "config.yaml").open("a") as file:
+        file.write("probe_conf:\n  layers: 2\n")
+    text = report(models, tmp_path / "joined")
+    assert "robust: " in text and ", probe highway (layers 2), " in text
+    assert "the probes differ (highway; highway (layers 2))" in text
 
 
 def test_the_papers_values_stand_in_rows_of_their_own(
@@ -151,9 +199,9 @@ def test_the_papers_values_stand_in_rows_of_their_own(
     text = report(models, tmp_path / "joined", "--paper")
     rows = rows_under(text, "## Equal error rate (%)")
     assert rows[0][:2] == ["clean", "baseline"]
-    assert rows[1] == ["clean", "baseline, paper's", "-", "-", "4.47", "4.72", "16.20"]
-    assert "ThinResNet" in text
-    assert rows_under(text, "## Word error rate (%)")[1][-1] == "22.51"
+    name = "baseline, paper's ThinResNet"
+    assert rows[1] == ["clean", name, "-", "-", "4.47", "4.72", "16.20"]
+    assert rows_under(text, "## Word error rate (%)")[1][-2:] == ["22.64", "22.51"]
 
 
 def test_what_the_recipe_says_of_the_study_is_in_the_report(
@@ -166,11 +214,64 @@ def test_what_the_recipe_says_of_the_study_is_in_the_report(
     assert text.endswith("## Study\n\n```yaml\nseed: 3\nnoise: generated\n```\n")
 
 
+def test_seconds_per_stage_stand_by_model(
+    models: Dict[str, Path], tmp_path: Path
+) -> None:
+    lines = [("1", "data", 50, "data"), ("7", "probes", 9, str(tmp_path / "exp/other"))]
+    for training, exp in models.items():
+        asr = exp.parent / "asr_blstm"
+        lines += [("asr 11", "train", 100 + len(training), str(asr))]
+        lines += [("7", "probes", 20, str(exp)), ("7", "probes", 3, str(exp))]
+    (tmp_path / "exp" / "other").mkdir(parents=True)
+    (tmp_path / "exp" / "other" / "config.yaml").write_text("of another study\n")
+    times = tmp_path / "times.jsonl"
+    keys = ("stage", "name", "seconds", "exp")
+    times.write_text("".join(f"{json.dumps(dict(zip(keys, x)))}\n" for x in lines))
+    text = report(models, tmp_path / "joined", "--stage_times", str(times))
+    assert "|stage|what|vgg_blstm baseline|vgg_blstm robust|shared|" in text
+    assert rows_under(text, "## Seconds per stage") == [
+        ["1", "data", "-", "-", "50"],
+        ["asr 11", "train", "108", "106", "-"],
+        ["7", "probes", "23", "23", "-"],
+        ["", "total", "131", "129", "50"],
+    ]
+    assert "- machine: `" in text
+    text = report(models, tmp_path / "joined", "--stage_times", str(tmp_path / "no"))
+    assert "## Seconds" not in text and "- stage times: no file" in text
+
+
+def test_verdicts_stand_in_the_report_if_they_are_of_its_cells(
+    models: Dict[str, Path], tmp_path: Path
+) -> None:
+    output = tmp_path / "joined"
+    given = [f"vgg_blstm:{training}={exp}" for training, exp in models.items()]
+    command = ["--model", *given, "--set", SETS[0], "--output_dir", str(output)]
+    assert "## The paper's claims" not in report(models, output)
+    check_claims.main(command)
+    text = report(models, output)
+    rows = rows_under(text, "## The paper's claims")
+    found = json.loads((output / "claims.json").read_text())["claims"]
+    assert [row[1] for row in rows] == [f"**{claim['verdict']}**" for claim in found]
+    assert "Checked on these layers: vgg_blstm: cnn1, cnn2, blstm1." in text
+    # Of fewer conditions, or of scores of before: not these results.
+    check_claims.main([*command, "--conditions", "clean", "snr10"])
+    text = report(models, output)
+    assert "## The paper's claims" not in text
+    assert "claims.json is of other results (vgg_blstm, baseline, snr0)" in text
+    check_claims.main(command)
+    write_units(models["robust"] / "reconstruct_gl" / SETS[1] / "cnn2", {"a": 0.5})
+    assert "(vgg_blstm, robust, snr10, cnn2, stoi)" in report(models, output)
+
+
 def test_mistakes_are_errors(models: Dict[str, Path], tmp_path: Path) -> None:
     exp = str(models["robust"])
     with pytest.raises(ProbeError, match="needs --output_dir"):
         make_report.main(["--model", f"blstm:robust={exp}", "--set", SETS[0]])
     with pytest.raises(ProbeError, match="--paper is for --model"):
         make_report.main(["--probe_exp", exp, "--paper"])
+    with pytest.raises(ProbeError, match="--conditions is for --model"):
+        make_report.main(["--probe_exp", exp, "--conditions", "clean"])
+    with pytest.raises(ProbeError, match="--conditions: got '10', expected clean"):
+        report(models, tmp_path / "joined", "--conditions", "clean", "10")
     with pytest.raises(ProbeError, match="expected ARCHITECTURE:baseline=DIR"):
         report({"loud": models["robust"]}, tmp_path / "joined")

@@ -1,6 +1,7 @@
 """The claims' checks on the paper's table and on tables with a known truth."""
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,13 +44,15 @@ def eer_cell(value, spread=0.1, seed=0):
 
 
 def unit_cell(value, spread=0.02, seed=0):
-    """Return a cell of 60 utterances that differ by 0.1 and more among themselves."""
+    """Return a cell of 60 utterances of 20 speakers, more different than cells are."""
     own = np.random.default_rng(seed)
     jitter = spread * own.normal(size=60)
     jitter -= jitter.mean()
     level = np.linspace(-0.2, 0.2, 60)
     units = {f"u{i}": float(value + level[i] + jitter[i]) for i in range(60)}
-    return Cell(value, (value - 0.05, value + 0.05), count=60, units=units)
+    who = {f"u{i}": f"s{i % 20}" for i in range(60)}
+    arms = (value - 0.05, value + 0.05)
+    return Cell(value, arms, count=60, units=units, speakers=who)
 
 
 def true_eer(training, condition, place, layer):
@@ -135,6 +138,39 @@ def test_wide_intervals_decide_nothing():
     found = verdicts(make_table(spread=60.0))
     # The share of the noise is measured as well as before.
     assert found == [UNDECIDED] * 4 + [HOLDS, UNDECIDED]
+
+
+def test_without_speakers_stoi_and_noise_decide_nothing():
+    table = make_table()
+    cells = {key: replace(cell, speakers=None) for key, cell in table.cells.items()}
+    claims = check_claims(Table(cells, LAYERS))
+    assert [c.verdict for c in claims] == [HOLDS] * 3 + [UNDECIDED] * 3
+    for claim in claims[3:5]:
+        assert {one.outcome for one in claim.required} == {OPEN}
+        assert all("speakers" in one.reason for one in claim.required)
+
+
+def test_a_few_speakers_of_many_utterances_decide_less():
+    """Of 60 utterances, what 5 speakers say is not what 60 would."""
+
+    def noisy(value, voices, seed):
+        rng = np.random.default_rng(seed)
+        own = 0.2 * rng.normal(size=voices)
+        own -= own.mean()
+        names = [f"s{i % voices}" for i in range(60)]
+        units = {f"u{i}": value + own[i % voices] for i in range(60)}
+        who = dict(zip(units, names))
+        return Cell(value, None, count=60, units=units, speakers=who)
+
+    found = []
+    for voices in (5, 60):
+        cells = dict(make_table().cells)
+        keys = [key for key in cells if key.measure == "noise_kept"]
+        for seed, key in enumerate(keys):
+            value = 0.35 if key.training == "robust" else 0.65
+            cells[key] = noisy(value, voices, seed)
+        found.append(check_claims(Table(cells, LAYERS))[4].verdict)
+    assert found == [UNDECIDED, HOLDS]
 
 
 def test_no_intervals_decide_nothing():
@@ -243,6 +279,10 @@ def test_a_model_that_is_not_trained_enough_decides_nothing():
     assert claims[1].verdict == UNDECIDED
     assert {"WER 42.0 %"} == {o.reason for o in claims[1].required}
     assert claims[4].by_architecture == {"vgg_blstm": UNDECIDED, "blstm": HOLDS}
+    # Nor are its numbers told beside the claim.
+    assert claims[1].parts[1].note == ""
+    one = check_claims(make_table(untrained=both[:1]))[1].parts[1].note
+    assert "baseline, snr10: " in one and "robust" not in one
 
 
 def test_a_missing_cell_leaves_the_claim_open():

@@ -8,6 +8,7 @@ from espnet_probe.scores.intervals import (
     interval_of_draws,
     interval_of_mean,
     interval_of_ratio,
+    means_of_groups,
     summarise,
 )
 
@@ -27,6 +28,13 @@ def test_interval_of_mean_covers_the_mean_in_95_of_100_samples():
         interval = interval_of_mean(rng.normal(2.0, 1.0, 8))
         covered += interval.low < 2.0 < interval.high
     assert 925 <= covered <= 975
+
+
+def test_means_of_groups_count_every_group_once():
+    values = [1.0, 2.0, 6.0, 10.0]
+    assert means_of_groups(values, ["b", "b", "b", "a"]).tolist() == [10.0, 3.0]
+    with pytest.raises(ValueError, match="4 values, but the groups of 3"):
+        means_of_groups(values, ["a", "b", "c"])
 
 
 @pytest.mark.parametrize("count", range(MIN_GROUPS))

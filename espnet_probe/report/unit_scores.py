@@ -1,0 +1,98 @@
+"""Scores of single utterances, and their mean over speakers."""
+
+import csv
+from pathlib import Path
+from typing import Dict, List, Mapping, Sequence, Tuple
+
+import numpy as np
+
+from espnet_probe.errors import ProbeError
+from espnet_probe.report.speaker_map import speakers_of
+from espnet_probe.scores.contrasts import Cell
+from espnet_probe.scores.intervals import interval_of_mean, means_of_groups
+
+
+def number_of(text: str, path: Path) -> float:
+    """Read a number of a table of scores.
+
+    Args:
+        text: The number.
+        path: The table, for the message.
+
+    Raises:
+        ProbeError: If it is none.
+    """
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ProbeError(f"{path}: {text!r} is no number; score again") from error
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> List[Dict[str, str]]:
+    """Read a table of scores.
+
+    Args:
+        path: The table.
+        columns: What has to be in every row.
+
+    Raises:
+        ProbeError: If a column is missing, or there is no row.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or any(row.get(name) is None for row in rows for name in columns):
+        raise ProbeError(
+            f"{path} cannot be read: expected columns {', '.join(columns)} and a row "
+            "at least; score again"
+        )
+    return rows
+
+
+def read_units(table: Path, score: str) -> Dict[str, float]:
+    """Return a score by utterance, of those that it is defined for.
+
+    Args:
+        table: Such as ``quality.csv``.
+        score: The column, such as ``stoi``.
+
+    Raises:
+        ProbeError: If the table is broken.
+    """
+    rows = read_csv(table, ("utt_id", score))
+    return {r["utt_id"]: number_of(r[score], table) for r in rows if r[score]}
+
+
+def over_speakers(
+    units: Mapping[str, float], folder: Path, recipe: Path, source: str
+) -> Tuple[Cell, str]:
+    """Return the mean of the speakers' means, and its interval for other speakers.
+
+    Args:
+        units: Score by utterance, one at least.
+        folder: The results of the set, ``reconstruct_<tag>/<set>``.
+        recipe: The recipe's folder, where the speakers are looked up.
+        source: Where the scores are from.
+
+    Returns:
+        The cell; and why the speakers are not known, or an empty text. Then it holds
+        the mean of all utterances, without an interval.
+    """
+    values = list(units.values())
+    speakers, problem = speakers_of(folder, recipe, units)
+    if speakers is None:
+        mean = float(np.mean(values))
+        return Cell(mean, count=len(units), units=units, source=source), problem
+    means = means_of_groups(values, [speakers[utt] for utt in units])
+    found = interval_of_mean([float(mean) for mean in means], "speakers")
+    pair = None
+    if found.low is not None and found.high is not None:
+        pair = (found.low, found.high)
+    cell = Cell(
+        float(np.mean(means)),
+        pair,
+        count=len(units),
+        units=units,
+        source=source,
+        speakers=speakers,
+    )
+    return cell, ""
