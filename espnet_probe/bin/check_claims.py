@@ -42,6 +42,13 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", help="the clean test set, if there are several")
     parser.add_argument("--inference_tag", help="which reconstruct_<tag>")
     parser.add_argument(
+        "--conditions",
+        nargs="+",
+        metavar="CONDITION",
+        help="the conditions to compare, such as clean snr20 snr10; without it all "
+        "that have results",
+    )
+    parser.add_argument(
         "--layers",
         choices=("paper", "all"),
         default="paper",
@@ -85,6 +92,8 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         raise ProbeError(f"--num_bootstrap: got {args.num_bootstrap}, expected >= 100")
     if args.as_printed and args.table is None:
         raise ProbeError("--as_printed is for --table; results have intervals")
+    if args.conditions and args.table is not None:
+        raise ProbeError("--conditions is for --model; a table has its own")
     from espnet_probe.bin import score_files
 
     score_files.use_one_thread()
@@ -104,6 +113,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
             max_wer=max_wer,
             num_draws=args.num_bootstrap,
             seed=args.seed,
+            conditions=args.conditions,
         )
     claims = check_claims(study.table, args.alike)
     command = f"python -m espnet_probe.bin.check_claims {shlex.join(arguments)}"

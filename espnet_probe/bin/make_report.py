@@ -54,6 +54,13 @@ def get_parser() -> argparse.ArgumentParser:
         "is marked; 'none' marks no model",
     )
     parser.add_argument(
+        "--conditions",
+        nargs="+",
+        metavar="CONDITION",
+        help="with --model: the noisy copies to show, such as clean snr20 snr10; "
+        "without it all that have results",
+    )
+    parser.add_argument(
         "--asr_exp",
         type=_path_or_none,
         help="the recogniser's folder, for word error rates",
@@ -99,38 +106,50 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
         )
     from espnet_probe.report.environment import environment
     from espnet_probe.report.files import link, write_text
-    from espnet_probe.report.joined import METRICS, markdown
+    from espnet_probe.report.joined import markdown
+    from espnet_probe.report.joined_claims import claims_section
     from espnet_probe.report.joined_figures import write_measure
+    from espnet_probe.report.joined_tables import METRICS
+    from espnet_probe.report.joined_times import times_table
     from espnet_probe.report.study import parse_model, read_study
+    from espnet_probe.report.tables import escape
 
-    models, base = [parse_model(text) for text in args.model], args.sets[0]
+    models = [parse_model(text) for text in args.model]
     study = read_study(
         models,
-        test_set=base,
+        test_set=args.sets[0],
         inference_tag=args.inference_tag,
         paper_layers=False,
         max_wer=read_max_wer(args.max_wer),
         # The tables take their intervals of EERs from the scores' files.
         num_draws=2,
+        conditions=args.conditions,
     )
     folder = args.output_dir / "figures"
-    figures = {
-        (name, measure): link(
-            write_measure(study.table, name, measure, metric, folder), args.output_dir
-        )
-        for name in study.table.layers
-        for measure, metric in METRICS.items()
-        if study.table.conditions(measure)
-    }
+    plots = {}
+    for name in study.table.layers:
+        for measure, metric in METRICS.items():
+            if study.table.conditions(measure):
+                plot = write_measure(study.table, name, measure, metric, folder)
+                where = link(plot, args.output_dir)
+                plots[name, measure] = f"\n![{escape(name)} {measure}]({where})\n"
+    claims, *notes = claims_section(args.output_dir / "claims.json", study)
+    times = ""
+    if args.stage_times is not None:
+        times, problem = times_table(args.stage_times, models)
+        notes.append(problem)
     text = markdown(
         study,
         models,
-        base,
         environment(date),
         command,
         args.paper,
         args.inference_tag,
-        figures,
+        plots,
+        args.conditions,
+        claims,
+        times,
+        [note for note in notes if note],
     )
     described = args.output_dir / "study.yaml"
     if described.is_file():
@@ -163,6 +182,8 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         return
     if args.paper:
         raise ProbeError("--paper is for --model: one experiment has no such table")
+    if args.conditions:
+        raise ProbeError("--conditions is for --model; --sets chooses sets otherwise")
 
     from espnet_probe.report.collect import collect
     from espnet_probe.report.tables import plain

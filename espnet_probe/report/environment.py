@@ -1,5 +1,8 @@
-"""With what a report was made: versions, date, and the project's commit."""
+"""With what a report was made: versions, machine, date, and the project's commit."""
 
+import os
+import platform
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -39,6 +42,31 @@ def git_commit(folder: Path) -> Optional[str]:
         return None
 
 
+def machine() -> str:
+    """Return processor, cores that may be used, and GPUs, which times depend on."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        found = [line.partition(":")[2] for line in lines if line.startswith("model n")]
+        name = " ".join(found[0].split()) if found else name
+    except OSError:
+        pass  # another system than Linux
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    said = f"{name or 'processor unknown'}, {cores} cores, "
+    if shutil.which("nvidia-smi") is None:
+        return f"{said}no GPU"
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=20
+        )
+    except (OSError, subprocess.SubprocessError):
+        return f"{said}no GPU"
+    return said + (", ".join(done.stdout.split("\n")[:-1]) or "no GPU")
+
+
 def environment(date: str) -> Dict[str, str]:
     """Return what stands under "Environments", in the order of ESPnet's RESULTS.md.
 
@@ -47,6 +75,7 @@ def environment(date: str) -> Dict[str, str]:
     """
     found = {
         "date": date,
+        "machine": machine(),
         "python version": " ".join(sys.version.split()),
         "espnet version": f"espnet {_version('espnet')}",
         "pytorch version": f"pytorch {_version('torch')}",

@@ -1,18 +1,15 @@
 """A study of several models as one table of cells, for the claims to be checked on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from espnet_probe.errors import ProbeError
-from espnet_probe.report.collect import (
-    find_reconstruct,
-    read_config,
-    read_wer,
-    upstream_facts,
-)
-from espnet_probe.report.study_cells import CellReader, condition_of
-from espnet_probe.scores.claim_table import BASELINE, ROBUST, Key, Table
+from espnet_probe.report.collect import find_reconstruct, read_config
+from espnet_probe.report.shared_trials import check_trials
+from espnet_probe.report.study_cells import CellReader, condition_of, is_condition
+from espnet_probe.report.word_errors import WordErrors, read_errors
+from espnet_probe.scores.claim_table import BASELINE, CLEAN, ROBUST, Key, Table
 from espnet_probe.scores.contrasts import Cell
 
 
@@ -39,11 +36,30 @@ class Study:
         table: The cells.
         facts: Models, sets, embedder and word error rates, in words.
         notes: What is missing, in words.
+        base: Name of the clean test set; empty for a published table.
+        errors: Word error rates by architecture and training.
     """
 
     table: Table
     facts: Sequence[str]
     notes: Sequence[str]
+    base: str = ""
+    errors: Mapping[Tuple[str, str], WordErrors] = field(default_factory=dict)
+
+    @property
+    def conditions(self) -> List[str]:
+        """The conditions of all cells, in table order."""
+        return list(dict.fromkeys(key.condition for key in self.table.cells))
+
+
+def set_of(base: str, condition: str) -> str:
+    """Return the name of the set of a condition, such as ``test_snr10``.
+
+    Args:
+        base: The clean set.
+        condition: ``clean`` or such as ``snr10``.
+    """
+    return base if condition == CLEAN else f"{base}_{condition}"
 
 
 def parse_model(text: str) -> Model:
@@ -78,6 +94,7 @@ def read_study(
     max_wer: Optional[float] = 30.0,
     num_draws: int = 1000,
     seed: int = 0,
+    conditions: Optional[Sequence[str]] = None,
 ) -> Study:
     """Read the results of several models.
 
@@ -90,11 +107,18 @@ def read_study(
             decides nothing; None to take every model.
         num_draws: Draws of speakers for differences of equal error rates.
         seed: Seed of the draws.
+        conditions: Such as ``clean`` and ``snr10``; None for all that are there.
 
     Raises:
         ProbeError: If a model is named twice, results are missing altogether, the
-            test set is not clear, or the embedders differ.
+            test set is not clear, or embedders or trials differ.
     """
+    for one in conditions or ():
+        if not is_condition(one):
+            raise ProbeError(
+                f"--conditions: got {one!r}, expected clean, or snr and a number of dB "
+                "such as snr10"
+            )
     names = [(model.architecture, model.training) for model in models]
     for name in names:
         if names.count(name) > 1:
@@ -105,6 +129,7 @@ def read_study(
     untrained: Dict[Tuple[str, str], str] = {}
     layers: Dict[str, List[str]] = {}
     embedders: Dict[str, str] = {}
+    errors: Dict[Tuple[str, str], WordErrors] = {}
     facts, notes = [f"clean test set: {base}"], []
     for model, folder in zip(models, folders):
         title = f"{model.architecture}, {model.training}"
@@ -116,15 +141,22 @@ def read_study(
                 f"{title}: layers {', '.join(own)}, but the other training has "
                 f"{', '.join(known)}; probe the same layers of both"
             )
-        cells.update(reader.cells(own, model.architecture, model.training))
+        pair = (model.architecture, model.training)
+        cells.update(reader.cells(own, *pair, conditions))
         embedders.update(dict.fromkeys(reader.embedders, title))
-        rate, said = _word_errors(model, base)
-        facts.append(f"{title}: {model.probe_exp}, {said}")
+        errors[pair] = read_errors(model.probe_exp)
+        rate, said = _word_errors(errors[pair], base)
+        probe = _probe(model.probe_exp)
+        facts.append(f"{title}: {model.probe_exp}, probe {probe}, {said}")
         if max_wer is not None and (rate is None or rate > max_wer):
             reason = said if rate is None else f"{said}, above {max_wer:g} %"
-            pair = (model.architecture, model.training)
             untrained[pair] = f"{model.training}, {reason}"
         notes += [f"{title}: {note}" for note in reader.notes]
+        few = len(own) < len(reader.described)
+        which = f"those that the paper probes, of {len(reader.described)}"
+        said = f"{', '.join(own)} ({which if few else 'all that were probed'})"
+        if f"layers of {model.architecture}: {said}" not in facts:
+            facts.append(f"layers of {model.architecture}: {said}")
     if len(embedders) > 1:
         raise ProbeError(
             f"equal error rates of several embedders ({', '.join(sorted(embedders))}) "
@@ -135,9 +167,30 @@ def read_study(
         raise ProbeError(
             f"no score of {base} or its noisy copies; run stages 10 and 11"
         )
-    conditions = dict.fromkeys(key.condition for key in cells)
-    facts.append(f"conditions: {', '.join(conditions)}")
-    return Study(Table(cells, layers, untrained), facts, notes)
+    probes = {_probe(model.probe_exp) for model in models}
+    if len(probes) > 1:
+        notes.append(
+            f"the probes differ ({'; '.join(sorted(probes))}), so that models do not "
+            "differ by their training or architecture alone"
+        )
+    study = Study(Table(cells, layers, untrained), facts, notes, base, errors)
+    facts.append(f"conditions: {', '.join(study.conditions)}")
+    sets = [set_of(base, condition) for condition in study.conditions]
+    every = list(dict.fromkeys(name for names in layers.values() for name in names))
+    facts.append(check_trials(folders, sets, every))
+    return study
+
+
+def _probe(probe_exp: Path) -> str:
+    """Return the kind of probe that an experiment trained, such as ``highway``."""
+    config = read_config(probe_exp / "config.yaml")
+    kind, options = config.get("probe"), config.get("probe_conf")
+    if not kind:
+        return "of unknown kind"
+    if not isinstance(options, dict) or not options:
+        return str(kind)
+    said = ", ".join(f"{name} {value}" for name, value in options.items())
+    return f"{kind} ({said})"
 
 
 def _find_base(folders: Sequence[Path], wanted: Optional[str]) -> str:
@@ -156,18 +209,11 @@ def _find_base(folders: Sequence[Path], wanted: Optional[str]) -> str:
     raise ProbeError(f"{got}: the models have results of these clean sets: {have}")
 
 
-def _word_errors(model: Model, base: str) -> Tuple[Optional[float], str]:
+def _word_errors(errors: WordErrors, base: str) -> Tuple[Optional[float], str]:
     """Return the recogniser's word error rate on the clean set, and words for it."""
-    facts = upstream_facts(read_config(model.probe_exp / "config.yaml"))
-    said = facts.get("upstream_exp", "")
-    for folder in (Path(said), model.probe_exp.resolve().parents[1] / said):
-        if said and folder.is_dir():
-            found = [
-                one.value.mean
-                for one in read_wer(folder)
-                if one.decoding.split("/")[-1] == base and one.value.mean is not None
-            ]
-            if found:
-                return min(found), f"WER {min(found):.1f} %"
-            return None, f"no WER of {base} below {folder}"
-    return None, "no WER: the recogniser's folder is not here"
+    value = errors.values.get(base)
+    if value is None or value.mean is None:
+        return None, f"no WER: {errors.reason or f'{base} was not decoded'}"
+    said = f"WER {value.mean:.1f} %"
+    remark = errors.remarks.get(base)
+    return value.mean, f"{said}, but {remark}" if remark else said

@@ -233,7 +233,7 @@ def test_seconds_per_stage_stand_by_model(
         ["1", "data", "-", "-", "50"],
         ["asr 11", "train", "108", "106", "-"],
         ["7", "probes", "23", "23", "-"],
-        ["", "total", "131", "129", "50"],
+        ["all", "total", "131", "129", "50"],
     ]
     assert "- machine: `" in text
     text = report(models, tmp_path / "joined", "--stage_times", str(tmp_path / "no"))
