@@ -75,11 +75,15 @@ def test_two_models_on_the_same_sets_once(recipe: Recipe) -> None:
     drawn = [c for c in calls if c.split()[0].endswith("make_trials")]
     assert len(drawn) == 2 * len(TEST_SETS)
     assert len({c.split("--num_pairs")[1].split("--output")[0] for c in drawn}) == 1
-    assert recipe.modules[-2:] == ["make_report", "check_claims"]
+    assert recipe.modules[-2:] == ["check_claims", "make_report"]
     for call in calls[-2:]:
         assert " blstm:robust=exp/probe_asr_train_asr_blstm_robust_raw_word_" in call
         assert "--set test --" in call and "--output_dir exp/study_noisy" in call
+        # Those of this call, not what another has left.
+        assert "--conditions clean snr0 --" in call
         assert "--max_wer 30 " in call
+
+    assert "--stage_times exp/stage_times.jsonl " in calls[-1]
 
     written = yaml.safe_load((recipe.folder / "exp/study_noisy/study.yaml").read_text())
     assert written["conditions"] == {"clean": "test", "snr0": "test_snr0"}
@@ -93,6 +97,12 @@ def test_two_models_on_the_same_sets_once(recipe: Recipe) -> None:
     study(recipe)
     assert recipe.calls == []
     assert (recipe.folder / "exp/study_noisy/RESULTS.md").is_file()
+
+    # Other arguments for the claims: only they and the report are made anew.
+    study(recipe, "--claims_args", "--alike 2", "--study_args", "--paper")
+    assert recipe.modules == ["check_claims", "make_report"]
+    ends = [call.split("--output_dir exp/study_noisy ")[1] for call in recipe.calls]
+    assert ends == ["--alike 2", "--paper"]
 
 
 def test_another_condition_trains_nothing_anew(recipe: Recipe) -> None:
@@ -142,6 +152,7 @@ def test_robust_models_on_noisy_speech_alone(recipe: Recipe) -> None:
         (("--model_configs", "conf/{}.yaml"), "no configuration conf/blstm.yaml"),
         (("--robust_train", "loud"), "--robust_train loud: expected noisy"),
         (("--probe_train", "loud"), "--probe_train loud: expected noisy"),
+        (("--test_sets", "test dev"), "--valid_set dev is in --test_sets (test dev)"),
         (("--max_wer", "much"), "--max_wer much: expected a word error rate"),
         (("--asr_tag", "mine"), "leave out --upstream_exp"),
         (("--models", "blstm_robust blstm_robust"), "names blstm_robust twice"),

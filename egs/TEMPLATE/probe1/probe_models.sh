@@ -39,6 +39,11 @@ check_models() {
         noisy | noisy_only | clean) ;;
         *) log "Error: --probe_train ${probe_train}: expected noisy (clean and one noisy copy), noisy_only or clean"; exit 2 ;;
     esac
+    # It is filtered as the training set is, its noisy copies are not: the trials would differ.
+    if [[ " ${test_sets} " =~ [[:space:]]"${valid_set}"[[:space:]] ]]; then
+        log "Error: --valid_set ${valid_set} is in --test_sets (${test_sets}): --models needs test sets of their own"
+        exit 2
+    fi
     for ((i = 0; i < ${#all_opts[@]}; i += 2)); do
         case "${all_opts[i]}" in
             --probe_exp | --probe_stats_dir | --asr_stats_dir)
@@ -91,7 +96,7 @@ write_study() {
 
 # run_models <option>...: the options are those of the whole command.
 run_models() {
-    local model set all_sets=() dset snr suffix marker key file files=() named=()
+    local model set all_sets=() dset snr suffix marker key file files=() named=() conditions=(clean)
     study_dir=${expdir}/study_${study_tag:-${probe_train}$([ "${seed}" = 0 ] || echo "_seed${seed}")}
     for dset in ${test_sets}; do
         all_sets+=("${dset}")
@@ -128,14 +133,21 @@ run_models() {
         files+=("${file}/report/.done")
         named+=("${model%_*}:${model##*_}=${file}")
     done
+    for snr in ${snrs}; do
+        conditions+=("snr${snr}")
+    done
     marker=${study_dir}/.done
-    key=$(work_key "joined report ${study_args} ${max_wer}" "${study_dir}/study.yaml" "${files[@]}")
+    key=$(work_key "joined report ${study_args} ${claims_args} ${max_wer}" "${study_dir}/study.yaml" "${files[@]}")
     if todo "${marker}" "${key}" "${study_dir}/RESULTS.md"; then
+        # The claims first: the report shows what they came to.
+        # shellcheck disable=SC2086
+        ${python} -m espnet_probe.bin.check_claims --model "${named[@]}" --set "${test_sets%% *}" \
+            --conditions "${conditions[@]}" --max_wer "${max_wer}" --seed "${seed}" \
+            --output_dir "${study_dir}" ${claims_args} | tee "${study_dir}/claims.txt"
         # shellcheck disable=SC2086
         ${python} -m espnet_probe.bin.make_report --model "${named[@]}" --set "${test_sets%% *}" \
-            --max_wer "${max_wer}" --output_dir "${study_dir}" ${study_args} >"${study_dir}/make_report.log"
-        ${python} -m espnet_probe.bin.check_claims --model "${named[@]}" --set "${test_sets%% *}" \
-            --max_wer "${max_wer}" --seed "${seed}" --output_dir "${study_dir}" | tee "${study_dir}/claims.txt"
+            --conditions "${conditions[@]}" --max_wer "${max_wer}" --stage_times "${stage_times}" \
+            --output_dir "${study_dir}" ${study_args} >"${study_dir}/make_report.log"
         mark_done "${marker}" "${key}" "${study_dir}"/{RESULTS,claims}.md
     else
         cat "${study_dir}/claims.txt"

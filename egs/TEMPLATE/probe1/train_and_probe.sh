@@ -45,6 +45,7 @@ robust_train=noisy    # What robust models are trained on: noisy (clean and one 
 probe_train=noisy     # What the probes of all models are trained on: noisy, noisy_only or clean.
 study_tag=            # Suffix to the result dir of the joined report; by default probe_train.
 study_args=           # Arguments for the joined report, e.g. "--paper" for the paper's values beside.
+claims_args=          # Arguments for checking the claims, e.g. "--alike 2 --layers all".
 max_wer=30            # WER in percent above which a model decides no claim; or none.
 snrs="20 10 0"        # SNRs of noisy test sets in dB.
 
