@@ -1,6 +1,7 @@
 """Scores of single utterances, and their mean over speakers."""
 
 import csv
+import math
 from pathlib import Path
 from typing import Dict, List, Mapping, Sequence, Tuple
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.report.speaker_map import speakers_of
-from espnet_probe.scores.contrasts import Cell
+from espnet_probe.scores.contrasts import Cell, Contrast, contrast
 from espnet_probe.scores.intervals import interval_of_mean, means_of_groups
 
 
@@ -96,3 +97,33 @@ def over_speakers(
         speakers=speakers,
     )
     return cell, ""
+
+
+def difference_over_speakers(one: Path, other: Path, score: str = "stoi") -> Contrast:
+    """Return the difference of two layers' scores of the same utterances.
+
+    Args:
+        one: The folder of one layer, ``<recipe>/exp/<probe>/<reconstruct>/<set>/x``.
+        other: That of the other, whose scores are subtracted; of the same set.
+        score: A column of ``quality.csv``.
+
+    Returns:
+        The difference with its interval over speakers; without one and the reason in
+        ``basis``, where the utterances' scores or speakers are not known.
+
+    Raises:
+        ProbeError: If a table is broken.
+    """
+    cells = []
+    for folder in (one, other):
+        table = folder / "quality.csv"
+        units = read_units(table, score) if table.is_file() else {}
+        if not units:
+            return Contrast(math.nan, basis=f"no {score} by utterance in {table}")
+        above = folder.resolve().parents
+        recipe = above[min(4, len(above) - 1)]
+        cell, problem = over_speakers(units, folder.parent, recipe, str(table))
+        if problem:
+            return Contrast(math.nan, basis=problem)
+        cells.append(cell)
+    return contrast([(1.0, cells[0]), (-1.0, cells[1])])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
 from espnet_probe.report.results import Row, SetResults
+from espnet_probe.report.unit_scores import difference_over_speakers
 from espnet_probe.report.values import (
     EER,
     STOI,
@@ -18,6 +19,14 @@ from espnet_probe.report.values import (
 #: With fewer speakers, what rests on an interval is said with a warning: a percentile
 #: interval is too narrow by about sqrt((n - 1) / n) and more (see scores/intervals.py).
 FEW_SPEAKERS = 15
+
+
+#: What is said where numbers are in an order: by whether intervals are apart.
+_OVERLAP = {
+    True: ", intervals apart",
+    False: ", but the intervals do not part them",
+    None: ", but there are no intervals to judge it by",
+}
 
 
 @dataclass(frozen=True)
@@ -102,8 +111,10 @@ def compare_eer(first: Row, last: Row) -> Statement:
     )
     sources = _sources(low, high)
     if high.mean <= low.mean:
-        text += "The last layer's is not above the first's."
-        return Statement(text, False, sources)
+        text += "The last layer's is not above the first's"
+        below = apart(high, low)
+        text += f"{_OVERLAP[below]}."
+        return Statement(text, False if below else None, sources)
     separate = apart(low, high)
     if separate is None:
         reason = low.reason if low.ci95 is None else high.reason
@@ -131,7 +142,11 @@ def compare_eer(first: Row, last: Row) -> Statement:
 
 
 def compare_stoi(first: Row, last: Row) -> Statement:
-    """Say how far STOI falls from the first to the last layer."""
+    """Say how far STOI falls from the first to the last layer.
+
+    The means' own intervals are over utterances. What is judged is the difference of
+    the same utterances, by its interval over speakers.
+    """
     gap = _missing(STOI, first, last)
     if gap is not None:
         return gap
@@ -143,15 +158,33 @@ def compare_stoi(first: Row, last: Row) -> Statement:
         f"STOI {verb} from {first.name} {full_text(high, STOI)} to {last.name} "
         f"{full_text(low, STOI)}: a drop of {drop:.{STOI.digits}f}"
     )
-    separate = apart(low, high)
-    if drop > 0 and separate is not None:
-        text += ", intervals apart" if separate else ", intervals not apart"
-    holds = False if drop <= 0 else (True if separate else None)
-    return Statement(f"{text}.", holds, _sources(high, low))
+    found = difference_over_speakers(first.folder, last.folder)
+    if found.low is None or found.high is None:
+        text += f", with no interval to judge it by ({found.basis})."
+        return Statement(text, None, _sources(high, low))
+    bounds = f"[{found.low:.{STOI.digits}f}, {found.high:.{STOI.digits}f}]"
+    text += f", of the same utterances {bounds} ({found.basis})."
+    holds = None if found.low <= 0 <= found.high else found.low > 0
+    return Statement(text, holds, _sources(high, low))
+
+
+def _surely_better(better: Row, worse: Row, metric: Metric) -> Optional[bool]:
+    """Return whether the interval says that a row is better; None without interval.
+
+    That of STOI is of the difference; equal error rates have their own intervals.
+    """
+    if metric.key == STOI.key:
+        found = difference_over_speakers(better.folder, worse.folder)
+        return None if found.low is None else found.low > 0
+    upper, lower = worse.values[metric.key], better.values[metric.key]
+    return apart(lower, upper) if not metric.higher_is_better else apart(upper, lower)
 
 
 def bounded(results: SetResults, metric: Metric) -> Statement:
-    """Say whether natural and oracle bound the layers: natural, oracle, layers."""
+    """Say whether natural and oracle bound the layers: natural, oracle, layers.
+
+    Neither yes nor no is said without intervals that part the numbers.
+    """
     sign = 1 if metric.higher_is_better else -1
     chain: List[Row] = []
     for name in ("natural", "oracle"):
@@ -175,15 +208,17 @@ def bounded(results: SetResults, metric: Metric) -> Statement:
         if sign * _mean(better, metric) >= sign * _mean(worse, metric):
             continue
         text += f"{worse.name} is better than {better.name}"
-        pair = (better.values[metric.key], worse.values[metric.key])
-        separate = apart(*pair) if sign > 0 else apart(*reversed(pair))
+        separate = _surely_better(worse, better, metric)
         if separate:
             text += ", intervals apart: the controls do not bound the layers."
             return Statement(text, False, sources)
-        why = "no intervals to judge it by" if separate is None else "intervals overlap"
-        return Statement(f"{text}, but {why}.", None, sources)
-    text += "Natural and oracle bound the layers."
-    return Statement(text, True, sources)
+        return Statement(f"{text}{_OVERLAP[separate]}.", None, sources)
+    text += "Natural and oracle bound the layers"
+    steps = [_surely_better(one, two, metric) for one, two in zip(chain, chain[1:])]
+    sure = all(steps)
+    if not sure:
+        text += _OVERLAP[None if None in steps else False]
+    return Statement(f"{text}.", True if sure else None, sources)
 
 
 def _mean(row: Row, metric: Metric) -> float:

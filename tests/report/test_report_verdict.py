@@ -77,7 +77,12 @@ def test_no_estimate_without_a_gap_or_intervals() -> None:
     assert speakers_needed(value(20, 5), value(10, 5), 9) is None
     assert speakers_needed(value(10, None), value(20, 5), 9) is None
     said = compare_eer(*pair(value(20, 5), value(10, 5)))
-    assert said.holds is False and "About" not in said.text
+    assert said.holds is None and "do not part" in said.text
+    said = compare_eer(*pair(value(20, 4), value(10, 4)))
+    assert said.holds is False and "intervals apart" in said.text
+    assert "About" not in said.text
+    said = compare_eer(*pair(value(20, None), value(10, 5)))
+    assert said.holds is None and "no intervals" in said.text
     said = compare_eer(*pair(value(10, None), value(20, 5)))
     assert said.holds is None and "too few" in said.text
 
@@ -87,21 +92,79 @@ def test_missing_score_is_named() -> None:
     assert said.holds is None and "blstm5 not scored: no file" in said.text
 
 
-def test_stoi_drop() -> None:
-    first, last = pair(value(1, 1), value(1, 1))
-    assert compare_stoi(first, last).holds is True
-    assert "drop of 0.400, intervals apart" in compare_stoi(first, last).text
+def scored(folder: Path, voices: Dict[str, float], is_layer: bool = True) -> Row:
+    """Return a row of one STOI per speaker, each of three utterances with it."""
+    utts = {f"{who}-{n}": v for who, v in voices.items() for n in range(3)}
+    folder.mkdir(parents=True)
+    lines = "".join(f"{utt},{v}\n" for utt, v in utts.items())
+    (folder / "quality.csv").write_text(f"utt_id,stoi\n{lines}")
+    people = folder.parents[4] / "dump" / "raw" / folder.parent.name / "utt2spk"
+    people.parent.mkdir(parents=True, exist_ok=True)
+    people.write_text("".join(f"{utt} {utt.split('-')[0]}\n" for utt in utts))
+    stoi = value(float(np.mean(list(voices.values()))), 0.001)
+    kind = LAYER if is_layer else None
+    return Row(folder.name, folder, kind, {EER.key: value(9, 1), STOI.key: stoi}, {})
+
+
+def stois(mean: float, *steps: float) -> Dict[str, float]:
+    """Return a STOI for each of six speakers."""
+    return {f"s{n}": mean + 0.1 * n + step for n, step in enumerate(steps)}
+
+
+def test_stoi_drop_is_judged_over_speakers(tmp_path: Path) -> None:
+    folder = tmp_path / "exp" / "probe" / "reconstruct_gl" / "test"
+    first = scored(folder / "cnn1", stois(0.5, *[0] * 6))
+    last = scored(folder / "blstm5", stois(0.3, 0, 0.02, -0.02, 0.01, -0.01, 0))
+    said = compare_stoi(first, last)
+    assert said.holds is True and "a drop of 0.200, of the same" in said.text
+    assert "paired, 6 speakers, 18 utterances" in said.text
     assert compare_stoi(last, first).holds is False
+    # The means' own intervals are apart, but speakers differ by much more.
+    odd = scored(folder / "odd", stois(0.4, -0.5, 0.2, -0.4, 0.3, -0.2, 0.3))
+    assert odd.values[STOI.key].mean == pytest.approx(0.6)
+    assert first.values[STOI.key].mean == pytest.approx(0.75)
+    assert compare_stoi(first, odd).holds is None
+    (tmp_path / "dump" / "raw" / "test" / "utt2spk").unlink()
+    said = compare_stoi(first, last)
+    assert said.holds is None and "no speakers of all utterances" in said.text
+
+
+def test_stoi_without_single_utterances_is_not_judged() -> None:
+    first, last = pair(value(1, 1), value(1, 1))
+    said = compare_stoi(first, last)
+    assert said.holds is None and "a drop of 0.400, with no interval" in said.text
+
+
+def test_stoi_bounds_are_judged_over_speakers(tmp_path: Path) -> None:
+    folder = tmp_path / "exp" / "probe" / "reconstruct_gl" / "test"
+    small = (0, 0.02, -0.02, 0.01, -0.01, 0)
+    natural = scored(folder / "natural", stois(0.5, *[0] * 6), False)
+    oracle = scored(folder / "oracle", stois(0.4, *small), False)
+    cnn1 = scored(folder / "cnn1", stois(0.3, *reversed(small)))
+    assert bounded(SetResults("test", [natural, oracle, cnn1]), STOI).holds is True
+    better = scored(folder / "better", stois(0.45, *reversed(small)))
+    said = bounded(SetResults("test", [natural, oracle, better]), STOI)
+    assert said.holds is False and "better is better than oracle" in said.text
+    wild = stois(0.42, -0.5, 0.3, -0.4, 0.3, 0.3, 0)
+    odd = scored(folder / "odd", wild)
+    said = bounded(SetResults("test", [natural, oracle, odd]), STOI)
+    assert said.holds is None and "do not part" in said.text
 
 
 @pytest.mark.parametrize(
     "natural, oracle, layer, holds",
-    [(2.0, 4.0, 9.0, True), (2.0, 9.0, 4.0, False), (5.0, 4.0, 9.0, None)],
+    [
+        (2.0, 4.1, 9.0, True),
+        (2.0, 9.0, 4.0, False),
+        (5.0, 4.0, 9.0, None),
+        # In order, as far as the means say.
+        (2.0, 3.5, 9.0, None),
+    ],
 )
 def test_bounds(
     natural: float, oracle: float, layer: float, holds: Optional[bool]
 ) -> None:
-    """The wrong order counts if the intervals (2 wide) are apart."""
+    """An order counts if the intervals (2 wide) are apart."""
     stoi = value(0.5, 0.1)
     rows = [
         row("natural", value(natural, 1), stoi, is_layer=False),
