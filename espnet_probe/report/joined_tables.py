@@ -16,7 +16,8 @@ from espnet_probe.report.study import Model, Study, set_of
 from espnet_probe.report.tables import escape, markdown_table
 from espnet_probe.report.values import EER as EER_METRIC
 from espnet_probe.report.values import STOI as STOI_METRIC
-from espnet_probe.report.values import WER, Metric, Value, full_text
+from espnet_probe.report.unit_scores import over_speakers, read_units
+from espnet_probe.report.values import WER, Metric, Value, full_text, mean_text
 from espnet_probe.report.word_errors import WordErrors
 from espnet_probe.scores.claim_table import CLEAN, EER, STOI, Key
 from espnet_probe.scores.contrasts import Cell, contrast
@@ -67,6 +68,29 @@ def cell_text(cell: Optional[Cell], metric: Metric) -> str:
     if cell is None:
         return "-"
     return full_text(Value(cell.value, cell.ci95), metric)
+
+
+def control_text(row: Row, metric: Metric) -> str:
+    """Print a control's number; the interval of STOI is one over speakers.
+
+    Args:
+        row: The control, ``<recipe>/exp/<probe_exp>/<reconstruct>/<set>/natural``.
+        metric: Which of its numbers.
+
+    Raises:
+        ProbeError: If its table of scores is broken.
+    """
+    value = row.values[metric.key]
+    if metric is not STOI_METRIC or value.mean is None:
+        return full_text(value, metric)
+    table = row.folder / "quality.csv"
+    units = read_units(table, STOI) if table.is_file() else {}
+    if not units:
+        # The file's own interval is over utterances, unlike those of the layers.
+        return mean_text(value, metric)
+    recipe = row.folder.resolve().parents[4]
+    cell, _ = over_speakers(units, row.folder.parent, recipe, str(table))
+    return cell_text(cell, metric)
 
 
 def wer_table(
@@ -146,7 +170,7 @@ def measure_table(
             rows = controls.get((architecture, training), {})
             own = rows.get(set_of(study.base, condition), {})
             cells = [
-                full_text(own[name].values[metric.key], metric) if name in own else "-"
+                control_text(own[name], metric) if name in own else "-"
                 for name in CONTROLS
             ]
             for layer in layers:

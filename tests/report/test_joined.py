@@ -134,6 +134,21 @@ def test_what_noise_takes_is_paired(models: Dict[str, Path], tmp_path: Path) -> 
         assert abs(float(value) - lost) < 2e-3 and high - low < 2e-3
 
 
+def test_controls_have_intervals_over_speakers_as_the_layers_have(
+    models: Dict[str, Path], tmp_path: Path
+) -> None:
+    folder = models["robust"] / "reconstruct_gl" / SETS[1]
+    document = json.loads((folder / "oracle" / "quality.json").read_text())
+    assert document["stoi"]["ci95"] and not (folder / "oracle/quality.csv").exists()
+    # The same values by utterance, so the same interval.
+    units = (folder / "cnn2" / "quality.csv").read_text()
+    (folder / "natural" / "quality.csv").write_text(units)
+    row = rows_under(report(models, tmp_path / "joined"), "## STOI")[3]
+    assert row[:2] == ["snr10", "robust"]
+    assert row[2] == row[5] and "[" in row[2]
+    assert row[3] == f"{document['stoi']['mean']:.3f}"
+
+
 def test_other_trials_are_refused(models: Dict[str, Path], tmp_path: Path) -> None:
     other = models["robust"] / "reconstruct_gl" / SETS[2] / "trials"
     other.write_text("c d target\n")
