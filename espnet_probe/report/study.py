@@ -173,7 +173,8 @@ def read_study(
             f"the probes differ ({'; '.join(sorted(probes))}), so that models do not "
             "differ by their training or architecture alone"
         )
-    study = Study(Table(cells, layers, untrained), facts, notes, base, errors)
+    table = Table(cells, layers, untrained, names)
+    study = Study(table, facts, notes, base, errors)
     facts.append(f"conditions: {', '.join(study.conditions)}")
     sets = [set_of(base, condition) for condition in study.conditions]
     every = list(dict.fromkeys(name for names in layers.values() for name in names))

@@ -69,16 +69,21 @@ class Table:
         layers: The layers of each architecture in network order.
         untrained: Architecture and training of models that decide nothing, with the
             reason in words.
+        models: Architecture and training of models that are in the study even if
+            they have no cell: what is asked of them is missing, not left out.
     """
 
     cells: Mapping[Key, Cell]
     layers: Mapping[str, Sequence[str]]
     untrained: Mapping[Tuple[str, str], str] = field(default_factory=dict)
+    models: Sequence[Tuple[str, str]] = ()
 
     def has(self, architecture: str, training: str) -> bool:
-        """Return whether there is any cell of a model."""
+        """Return whether a model is in the study."""
         pair = (architecture, training)
-        return any((key.architecture, key.training) == pair for key in self.cells)
+        return pair in self.models or any(
+            (key.architecture, key.training) == pair for key in self.cells
+        )
 
     def trainings(self, architecture: str) -> List[str]:
         """Return which trainings of an architecture there are, baseline first."""

@@ -5,7 +5,7 @@ What is compared, cell by cell, stands at each claim; how a comparison is judged
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -135,7 +135,7 @@ def _ends(table: Table, measure: str, sign: float) -> List[Comparison]:
         for name, layers in table.layers.items()
         if len(layers) > 1
     }
-    return _steps(Table(table.cells, ends, table.untrained), measure, sign)
+    return _steps(replace(table, layers=ends), measure, sign)
 
 
 def _robust_against_baseline(
@@ -175,7 +175,8 @@ def _lacks_a_training(table: Table, name: str) -> Optional[Comparison]:
     if len(found) == 2:
         return None
     question = Question(name, "robust against baseline", [], 0.0)
-    return Comparison(question, MISSING, None, f"only {' and '.join(found)} is there")
+    said = f"only {found[0]} is there" if found else "neither is there"
+    return Comparison(question, MISSING, None, said)
 
 
 def rises_with_depth(table: Table) -> Claim:
@@ -440,7 +441,8 @@ def _sample(cell: Cell, rng: np.random.Generator) -> Optional[NDArray[np.float64
     """Return draws of a value: its own, or normal ones as wide as its interval."""
     if cell.draws is not None:
         return cell.draws
-    if cell.ci95 is None:
+    if cell.ci95 is None or cell.ci95[0] >= cell.ci95[1]:
+        # An interval without width, as of no error at all, is none.
         return None
     spread = (cell.ci95[1] - cell.ci95[0]) / (2 * 1.96)
     return rng.normal(cell.value, spread, NUM_DRAWS)

@@ -103,7 +103,8 @@ class Contrast:
         if times > 1 and not self.exact:
             stretch = _quantile(TAIL / times, self.degrees)
             stretch /= _quantile(TAIL, self.degrees)
-        below, above = self.value - self.low, self.high - self.value
+        # A correlation may lie outside of its draws' percentiles; no arm is negative.
+        below, above = max(0.0, self.value - self.low), max(0.0, self.high - self.value)
         return self.value - stretch * below, self.value + stretch * above
 
 

@@ -331,6 +331,19 @@ def test_a_model_that_is_not_trained_enough_decides_nothing(study, tmp_path):
     assert claims[3]["verdict"] == "holds"
 
 
+def test_a_model_that_was_not_scored_leaves_its_claims_open(study, tmp_path):
+    bare = write_model(tmp_path, "robust", name="bare")
+    for path in bare.glob("reconstruct_default/*/*/*"):
+        path.unlink()
+    given = [*models(study), f"blstm:baseline={bare}", "--set", "test"]
+    _, claims = check(tmp_path, *given)
+    assert claims[1]["verdict"] == "cannot be decided"
+    said = {"vgg_blstm": "holds", "blstm": "cannot be decided"}
+    assert claims[1]["by_architecture"] == said
+    step = answers(claims[1], 0)["blstm", "baseline, clean, cnn1 to cnn4"]
+    assert step["outcome"] == "missing"
+
+
 def test_an_unknown_word_error_rate_decides_nothing(study, tmp_path):
     probe = write_model(tmp_path, "robust", name="odd")
     (probe / "config.yaml").write_text("upstream_tag: somebody/model\n")

@@ -312,6 +312,24 @@ def test_a_missing_model_or_condition_leaves_the_claim_open():
     assert set(claims[2].by_architecture.values()) == {UNDECIDED}
 
 
+def test_a_model_without_any_cell_is_missing_not_passed_over():
+    table = make_table()
+    kept = {k: c for k, c in table.cells.items() if k[:2] != ("blstm", "robust")}
+    assert check_claims(Table(kept, LAYERS))[0].verdict == HOLDS
+    models = [(name, t) for name in LAYERS for t in ("baseline", "robust")]
+    claims = check_claims(Table(kept, LAYERS, models=models))
+    assert [claim.verdict for claim in claims] == [
+        *(UNDECIDED, HOLDS, UNDECIDED, UNDECIDED, UNDECIDED, UNDECIDED)
+    ]
+    # 2 steps in 4 conditions
+    assert len(outcomes(claims[0], 0)[MISSING]) == 8
+    assert claims[0].by_architecture == {"vgg_blstm": HOLDS, "blstm": UNDECIDED}
+    none = {k: c for k, c in kept.items() if k.architecture != "blstm"}
+    claim = check_claims(Table(none, LAYERS))[2]
+    (lacking,) = [o for o in claim.parts[0].comparisons if o.outcome == MISSING]
+    assert lacking.reason == "neither is there"
+
+
 def test_the_share_of_the_convolutions():
     """CNN 8, LSTMs 15: a share of 8/23, above a third; and 8 to 17, below."""
     for last, said in ((27.0, FAILS), (29.4, HOLDS)):
@@ -328,12 +346,12 @@ def test_the_share_of_the_convolutions():
     assert "baseline, clean: 31.5 %" in claim.parts[1].note
 
 
-def listening(humans, intervals=True):
+def listening(humans, arm=3):
     table = make_table()
     cells = dict(table.cells)
     for layer, value in zip(LAYERS["vgg_blstm"], humans):
         key = Key("vgg_blstm", "robust", "clean", layer, "human_error")
-        ci95 = (value - 3, value + 3) if intervals else None
+        ci95 = None if arm is None else (value - arm, value + arm)
         cells[key] = Cell(value, ci95)
     return check_claims(Table(cells, LAYERS))[5]
 
@@ -346,5 +364,9 @@ def test_listeners_are_ranked_against_the_eer():
     assert 0.4 < claim.required[0].contrast.low < 1.0
     assert listening([49, 35, 20, 4, 2, 1]).verdict == FAILS
     assert listening([20, 21, 20, 22, 21, 20.5]).verdict == UNDECIDED
-    assert listening([1, 2, 4, 20, 35, 49], intervals=False).verdict == UNDECIDED
+    assert listening([1, 2, 4, 20, 35, 49], arm=None).verdict == UNDECIDED
+    # No listener erred, and none of them differed: that is no interval.
+    claim = listening([1, 2, 4, 20, 35, 49], arm=0)
+    assert claim.verdict == UNDECIDED
+    assert claim.required[0].reason == "values have no interval"
     assert listening([1, 20, 49]).verdict == UNDECIDED

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from espnet_probe.scores.contrasts import Cell, contrast
+from espnet_probe.scores.contrasts import Cell, Contrast, contrast
 
 SPEAKERS = tuple(f"s{number}" for number in range(10))
 
@@ -169,6 +169,8 @@ def test_several_looks_lengthen_the_arms_as_the_quantile_does():
     error = np.std(list(units.values()), ddof=1) / np.sqrt(8)
     half = stats.t.ppf(1 - 0.025 / 20, 7) * error
     assert (low, high) == pytest.approx((3.5 - half, 3.5 + half))
+    # No arm is below zero, which would draw the bound to the value's other side.
+    assert Contrast(1.0, 0.2, 0.9).bounds(20)[1] == 1.0
     mixed = contrast([(1.0, Cell(1.0, (0.0, 2.0)))])
     half = stats.norm.ppf(1 - 0.025 / 20) / stats.norm.ppf(0.975)
     assert mixed.bounds(20) == pytest.approx((1 - half, 1 + half))
