@@ -95,6 +95,16 @@ class Table:
             dict.fromkeys(k.condition for k in self.cells if k.measure == measure)
         )
 
+    def expected(self, measure: str) -> List[str]:
+        """Return the conditions in which a measure belongs, in table order.
+
+        That is every condition of the study, as soon as the measure is in one of them:
+        a condition that was not scored is missing, and does not drop out of a claim.
+        """
+        if not self.conditions(measure):
+            return []
+        return list(dict.fromkeys(key.condition for key in self.cells))
+
 
 @dataclass(frozen=True)
 class Question:

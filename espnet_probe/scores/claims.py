@@ -117,7 +117,7 @@ def _steps(table: Table, measure: str, sign: float) -> List[Comparison]:
     questions = []
     for name, layers in table.layers.items():
         for training in table.trainings(name):
-            for condition in table.conditions(measure):
+            for condition in table.expected(measure):
                 for one, other in zip(layers, layers[1:]):
                     lower = Key(name, training, condition, one, measure)
                     upper = Key(name, training, condition, other, measure)
@@ -156,7 +156,7 @@ def _robust_against_baseline(
         if lacking is not None:
             answers.append(lacking)
             continue
-        for condition in table.conditions(measure):
+        for condition in table.expected(measure):
             if (condition == CLEAN) is (alike is None):
                 continue
             for layer in _layers(table, name, kind):
@@ -207,7 +207,7 @@ def convolutions_cost_little(table: Table) -> Claim:
         if len(cnn) < 2 or not rnn:
             continue
         for training in table.trainings(name):
-            for condition in table.conditions(EER):
+            for condition in table.expected(EER):
                 first, middle, last = (
                     Key(name, training, condition, layer, EER)
                     for layer in (cnn[0], cnn[-1], rnn[-1])
@@ -304,7 +304,7 @@ def stoi_falls(table: Table) -> Claim:
     for name in table.layers:
         if len(table.trainings(name)) < 2:
             continue
-        for condition in table.conditions(STOI):
+        for condition in table.expected(STOI):
             if condition == CLEAN:
                 continue
             for layer in _layers(table, name, RECURRENT):
@@ -343,7 +343,7 @@ def noise_goes(table: Table) -> Claim:
     visible, gone, less = [], [], []
     for name in table.layers:
         rnn = _layers(table, name, RECURRENT)
-        for condition in table.conditions(NOISE_KEPT):
+        for condition in table.expected(NOISE_KEPT):
             if condition == CLEAN or not rnn:
                 continue
             baseline = Key(name, BASELINE, condition, rnn[0], NOISE_KEPT)

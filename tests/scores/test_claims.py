@@ -330,6 +330,21 @@ def test_a_model_without_any_cell_is_missing_not_passed_over():
     assert lacking.reason == "neither is there"
 
 
+def test_a_condition_without_a_measure_is_missing_not_passed_over():
+    table = make_table()
+    kept = {k: c for k, c in table.cells.items() if k[2::2] != ("snr0", "eer")}
+    claims = check_claims(Table(kept, LAYERS))
+    assert [claim.verdict for claim in claims] == [
+        *(UNDECIDED, UNDECIDED, UNDECIDED, HOLDS, HOLDS, UNDECIDED)
+    ]
+    assert {where.split(", ")[1] for where in outcomes(claims[0], 0)[MISSING]} == {
+        "snr0"
+    }
+    # Where no equal error rate was measured at all, none is asked for.
+    none = {k: c for k, c in table.cells.items() if k.measure != "eer"}
+    assert check_claims(Table(none, LAYERS))[0].why.startswith("no equal error rates")
+
+
 def test_the_share_of_the_convolutions():
     """CNN 8, LSTMs 15: a share of 8/23, above a third; and 8 to 17, below."""
     for last, said in ((27.0, FAILS), (29.4, HOLDS)):
