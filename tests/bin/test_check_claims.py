@@ -1,41 +1,18 @@
 """The command: on the paper's table, and on the result files of small studies."""
 
-import csv
 import json
 import subprocess
 import sys
-import zlib
 from importlib import resources
 
-import numpy as np
 import pytest
-import yaml
-from omniio import kaldi
-from scipy import stats
+from claims_case import LAYERS, answers, check, models, write_model
 
 from espnet_probe.bin.check_claims import main
 from espnet_probe.errors import ProbeError
 from espnet_probe.report import claim_text
-from espnet_probe.scores.verification import eer
 
 PAPER = resources.files("espnet_probe.report").joinpath("paper_eer.csv")
-LAYERS = ("cnn1", "cnn4", "blstm1", "blstm5")
-CONDITIONS = {"test": 0.0, "test_snr10": 0.5, "test_snr0": 1.0}
-SPEAKERS = [f"spk{number:02d}" for number in range(24)]
-
-
-def check(folder, *options):
-    main([*options, "--output_dir", str(folder)])
-    content = json.loads((folder / "claims.json").read_text())
-    return content, {claim["number"]: claim for claim in content["claims"]}
-
-
-def answers(claim, part):
-    """Return the comparisons of a part by model and where they are."""
-    return {
-        (one["architecture"], one["where"]): one
-        for one in claim["parts"][part]["comparisons"]
-    }
 
 
 def test_the_paper_says_of_its_table_what_the_check_finds(tmp_path, capsys):
@@ -103,118 +80,10 @@ def test_a_smaller_margin_refutes_that_the_paper_s_models_are_alike(tmp_path):
     assert found["blstm", "clean, blstm4"]["outcome"] == "open"
 
 
-def write_csv(path, rows):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def write_layer(folder, layer, blur, kept, noise):
-    """Write the scores and mels of one layer in one condition.
-
-    Args:
-        folder: Of the set.
-        layer: The layer.
-        blur: 0 to 1: how much of the voice is gone.
-        kept: Share of the noise that it costs.
-        noise: The noise's level.
-    """
-    rng = np.random.default_rng(5)
-    utts = [(spk, f"{spk}-{n}") for spk in SPEAKERS for n in range(6)]
-    pairs = [(a, b) for i, a in enumerate(utts) for b in utts[i + 1 :]]
-    same = [(a, b) for a, b in pairs if a[0] == b[0]]
-    other = [(a, b) for a, b in pairs if a[0] != b[0]]
-    chosen = same + [other[i] for i in rng.choice(len(other), 700, replace=False)]
-    own = np.random.default_rng(zlib.crc32(f"{layer} {blur} {kept} {noise}".encode()))
-    # Most of a trial's error is the same for all models and layers.
-    noise_of_trial = rng.normal(size=len(chosen)) + 0.05 * own.normal(size=len(chosen))
-    rows = [
-        {
-            "enrolment": a[1],
-            "test": b[1],
-            "label": "target" if a[0] == b[0] else "nontarget",
-            "score": (4 - 4 * blur) * (a[0] == b[0]) + noise_of_trial[place],
-        }
-        for place, (a, b) in enumerate(chosen)
-    ]
-    write_csv(folder / layer / "verification.csv", rows)
-    scores = np.array([row["score"] for row in rows])
-    targets = np.array([row["label"] == "target" for row in rows])
-    rate = eer(scores, targets)
-    document = {
-        "eer_percent": rate,
-        "eer_percent_ci95": [rate - 5, rate + 5],
-        "embedder": "ge2e",
-        "num_trials": len(rows),
-        "num_speakers": len(SPEAKERS),
-        "bootstrap": {"speakers_from": "dump/raw/test/utt2spk"},
-    }
-    (folder / layer / "verification.json").write_text(json.dumps(document))
-    jitter = 0.02 * own.normal(size=len(utts))
-    stoi = [0.95 - 0.4 * blur - 0.2 * kept * noise + one for one in jitter]
-    rows = [{"utt_id": u, "stoi": f"{s:.6f}"} for (_, u), s in zip(utts, stoi)]
-    write_csv(folder / layer / "quality.csv", rows)
-    entry = {"mean": float(np.mean(stoi)), "ci95": None, "count": len(utts)}
-    (folder / layer / "quality.json").write_text(json.dumps({"stoi": entry}))
-
-
-def write_mels(folder, layer, kept, noise):
-    """Write mels: a tenth of the bands' pattern, and a share of the noise."""
-    rng = np.random.default_rng(7)
-    mels = {}
-    for spk in SPEAKERS[:8]:
-        clean, added = rng.normal(size=(2, 20, 10))
-        share = kept + 0.05 * rng.normal()
-        mels[f"{spk}-0"] = (clean + share * noise * added).astype(np.float32)
-    (folder / layer).mkdir(parents=True, exist_ok=True)
-    scp = str(folder / layer / "feats.scp")
-    # As from the recipe's folder, which is not where the test runs.
-    kaldi.save_ark(str(folder / layer / "feats.1.ark"), mels, scp=scp)
-    lines = [
-        f"{line.split()[0]} exp/elsewhere/feats.1.ark:{line.rpartition(':')[2]}"
-        for line in (folder / layer / "feats.scp").read_text().splitlines()
-    ]
-    (folder / layer / "feats.scp").write_text("\n".join(lines) + "\n")
-
-
-def write_model(root, training, wer=12.0, name="vgg"):
-    """Write the experiments of one model as the stages leave them."""
-    asr = f"exp/asr_{name}_{training}"
-    decoding = root / asr / "decode_asr_asr_model_valid.loss.ave"
-    score = decoding / "test" / "score_wer" / "wer.json"
-    score.parent.mkdir(parents=True)
-    score.write_text(json.dumps({"wer_percent": wer, "wer_percent_ci95": [9, 40]}))
-    probe = root / "exp" / f"probe_{name}_{training}"
-    probe.mkdir(parents=True)
-    config = {"upstream_exp": asr, "upstream_model": "valid.loss.ave.pth"}
-    (probe / "config.yaml").write_text(yaml.safe_dump({**config, "probe": "highway"}))
-    tag = probe / "reconstruct_default"
-    for name, noise in CONDITIONS.items():
-        kept = 0.15 if training == "robust" else 0.85
-        for layer, blur in zip(LAYERS, (0.05, 0.15, 0.5, 0.75)):
-            if layer.startswith("blstm"):
-                blur += 0.2 * noise * kept
-            write_layer(tag / name, layer, blur, kept, noise)
-        write_mels(tag / name, "oracle", 1.0, noise)
-        write_mels(tag / name, "blstm1", kept, noise)
-    entries = [{"name": layer, "width": 8, "stride": 1} for layer in LAYERS]
-    (tag / "layers.json").write_text(json.dumps(entries))
-    speakers = root / "dump" / "raw" / "test" / "utt2spk"
-    speakers.parent.mkdir(parents=True, exist_ok=True)
-    speakers.write_text("".join(f"{s}-{n} {s}\n" for s in SPEAKERS for n in range(6)))
-    return probe
-
-
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     root = tmp_path_factory.mktemp("study")
     return {t: write_model(root, t) for t in ("baseline", "robust")}
-
-
-def models(study):
-    return ["--model", *(f"vgg_blstm:{name}={path}" for name, path in study.items())]
 
 
 def test_a_study_is_read_from_its_result_files(study, tmp_path, capsys):
@@ -250,73 +119,6 @@ def test_few_speakers_are_warned_of_for_all_measures(study, tmp_path, monkeypatc
     assert "only 8 speakers" in content["warnings"][0]
     assert "STOI and noise, Student's t over the speakers'" in content["warnings"][0]
     assert content["warnings"][0] in (tmp_path / "claims.md").read_text()
-
-
-def own_speakers(root, folder, name):
-    """Let a study name its speakers in a file of another name or folder alone."""
-    for path in root.glob("exp/*/reconstruct_default/*/*/verification.json"):
-        path.write_text(
-            path.read_text().replace("dump/raw/test/utt2spk", "target trials")
-        )
-    text = (root / "dump" / "raw" / "test" / "utt2spk").read_text()
-    (root / "dump" / "raw" / "test" / "utt2spk").unlink()
-    for condition in CONDITIONS:
-        path = root / folder / condition / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-
-@pytest.mark.parametrize(
-    "folder, name", [("dump/raw", "utt2reader"), ("data", "utt2spk")]
-)
-def test_speakers_are_found_where_no_score_names_them(tmp_path, folder, name):
-    probe = write_model(tmp_path, "robust")
-    own_speakers(tmp_path, folder, name)
-    # A chapter is no person.
-    other = tmp_path / folder / "test" / "utt2spk"
-    if name == "utt2reader":
-        other.write_text(
-            "".join(f"{s}-{n} {s}-{n}\n" for s in SPEAKERS for n in range(6))
-        )
-    content, claims = check(tmp_path, "--model", f"vgg_blstm:robust={probe}")
-    bases = {one["basis"] for one in answers(claims[4], 0).values()}
-    assert bases == {"paired, 24 speakers, 144 utterances"}
-    cells = {
-        (c["condition"], c["layer"]): c
-        for c in content["cells"]
-        if c["measure"] == "stoi"
-    }
-    means = speaker_means(probe / "reconstruct_default" / "test" / "cnn1")
-    expected = stats.ttest_1samp(means, 0).confidence_interval(0.95)
-    assert cells["clean", "cnn1"]["ci95"] == pytest.approx(
-        [expected.low, expected.high]
-    )
-    assert cells["clean", "cnn1"]["value"] == pytest.approx(np.mean(means))
-
-
-def speaker_means(folder):
-    """Return the STOI of each speaker, by their utterances' ids."""
-    with (folder / "quality.csv").open(newline="") as file:
-        rows = [(row["utt_id"][:5], float(row["stoi"])) for row in csv.DictReader(file)]
-    return [np.mean([v for who, v in rows if who == spk]) for spk in SPEAKERS]
-
-
-def test_without_speakers_stoi_and_noise_decide_nothing(tmp_path):
-    for training in ("baseline", "robust"):
-        write_model(tmp_path, training)
-    own_speakers(tmp_path, "data", "nobody")
-    given = {t: tmp_path / "exp" / f"probe_vgg_{t}" for t in ("baseline", "robust")}
-    content, claims = check(tmp_path, *models(given))
-    assert claims[4]["verdict"] == claims[5]["verdict"] == "cannot be decided"
-    for claim in (claims[4], claims[5]):
-        outcomes = {one["outcome"] for one in answers(claim, 0).values()}
-        assert outcomes == {"open"}
-    # The equal error rates have them from their trials.
-    assert claims[1]["verdict"] == "holds"
-    (note,) = [n for n in content["notes"] if "robust: test_snr0: no speakers" in n]
-    assert "dump/raw/test_snr0/utt2spk" in note
-    ci95 = {c["ci95"] is None for c in content["cells"] if c["measure"] == "stoi"}
-    assert ci95 == {True}
 
 
 def test_a_model_that_is_not_trained_enough_decides_nothing(study, tmp_path):
