@@ -18,6 +18,8 @@ from espnet_probe.scores.claim_table import EER, STOI
 
 #: Headings and the counts' names of the tables over layers.
 TITLES = {EER: "Equal error rate (%)", STOI: "STOI"}
+#: Kinds of plots besides those of the measures.
+DROP, EMBEDDERS, MELS = "drop", "embedders", "mels"
 COUNTED = {EER: "trials", STOI: "utterances"}
 
 
@@ -67,6 +69,12 @@ def _wer_section(
     return text + (f"\n{_bullets(remarks)}" if remarks else "")
 
 
+def _plots(plots: Mapping[Tuple[str, str], str], kind: str, title: str) -> str:
+    """Return a section with all plots of a kind; empty if there is none."""
+    found = [text for (_, one), text in plots.items() if one == kind and text]
+    return f"\n{title}\n{''.join(found)}" if found else ""
+
+
 def markdown(
     study: Study,
     models: Sequence[Model],
@@ -89,7 +97,7 @@ def markdown(
         command: The command line that made the report.
         paper: Whether the paper's values stand beside.
         inference_tag: Which ``reconstruct_<tag>``; None if there is only one.
-        plots: Markdown with a plot, by architecture and measure.
+        plots: Markdown with a plot, by architecture and measure or kind of plot.
         conditions: Those of the word error rates; None for those of the cells.
         claims: Markdown with the claims' verdicts; empty for none.
         times: Markdown with the times of the stages; empty for none.
@@ -128,12 +136,15 @@ def markdown(
         for name in study.table.layers if there else ():
             table = measure_table(study, name, measure, controls, paper)
             text += f"\n### {escape(name)}\n\n{table}{plots.get((name, measure), '')}"
+        if measure == EER:
+            text += _plots(plots, EMBEDDERS, "### By embedder")
     if len(study.table.conditions(STOI)) > 1:
         text += "\n## STOI, clean minus noisy\n\nWhat noise takes away: differences "
         text += "of the same utterances, with intervals over speakers.\n"
         for name in study.table.layers:
             text += f"\n### {escape(name)}\n\n{drop_table(study, name)}"
-            text += plots.get((name, "drop"), "")
+            text += plots.get((name, DROP), "")
+    text += _plots(plots, MELS, "## Mel-spectrograms")
     if claims:
         text += f"\n## The paper's claims\n\n{claims}"
     if times:
