@@ -1,20 +1,190 @@
-"""Plots over the layers of an architecture: a line per training and condition."""
+"""Plots over the layers of an architecture: a panel per condition, a line per model."""
 
 from pathlib import Path
-from typing import List, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from espnet_probe.report.figures import LIGHT
 from espnet_probe.report.files import replacing, slug
-from espnet_probe.report.values import Metric, printable
-from espnet_probe.scores.claim_table import BASELINE, CLEAN, ROBUST, Key, Table
+from espnet_probe.report.values import Metric, Value, printable
+from espnet_probe.scores.claim_table import (
+    BASELINE,
+    CLEAN,
+    EER,
+    NOT_TRAINED,
+    ROBUST,
+    STOI,
+    Key,
+    Table,
+)
+from espnet_probe.scores.contrasts import contrast
 
-#: Okabe and Ito's colours, which most colour-blind people tell apart; clean is dark.
-COLOURS = ("#22262b", "#0072b2", "#00785a", "#c24e00", "#9a4f80")
-STYLES = {BASELINE: "--", ROBUST: "-"}
-#: Layers apart on the axis between a line and the next, so that intervals can be seen.
-SHIFT = 0.05
+#: What a figure shows, beside the measures ``eer`` and ``stoi``.
+DROP = "drop"
+EMBEDDERS = "embedders"
+MELS = "mels"
+
+#: Inches; a page's width, so that the letters have their size in print.
+WIDTH = 7.0
+PANEL_HEIGHT = 2.2
+#: How a model that decides nothing is marked.
+MARK = "†"
+#: Error rate in percent of one who guesses.
+CHANCE = 50.0
+
+
+class Style(NamedTuple):
+    """How a line is drawn; lines differ in colour, dashes and marker at once."""
+
+    colour: str
+    dashes: Any
+    marker: str
+
+
+#: Okabe and Ito's colours, darkened until they read on white.
+STYLES: Dict[str, Style] = {
+    BASELINE: Style("#c24e00", "--", "s"),
+    ROBUST: Style("#0072b2", "-", "o"),
+}
+OTHERS = (
+    Style("#0072b2", "-", "o"),
+    Style("#c24e00", "-.", "s"),
+    Style("#00785a", "--", "^"),
+    Style("#9a4f80", ":", "D"),
+)
+#: Layers between a line and the next on the axis, so that intervals can be told apart.
+SHIFT = 0.14
+
+
+def condition_title(condition: str) -> str:
+    """Return a condition in words: ``clean``, or ``10 dB`` for ``snr10``."""
+    return f"{condition[3:]} dB" if condition.startswith("snr") else condition
+
+
+def draw_line(
+    axes: Axes,
+    values: Sequence[Optional[Value]],
+    style: Style,
+    label: str,
+    shift: float = 0.0,
+    hollow: bool = False,
+) -> None:
+    """Draw a line over the layers, with intervals where there are any.
+
+    Args:
+        axes: Where to.
+        values: One per layer in network order; None, or one without a mean, is left out.
+        style: Its look.
+        label: Its name in the legend.
+        shift: Layers to the right of the tick.
+        hollow: Whether the markers are empty, as for a model that decides nothing.
+    """
+    where, means, below, above = [], [], [], []
+    for place, value in enumerate(values):
+        if value is None or value.mean is None:
+            continue
+        low, high = value.ci95 or (value.mean, value.mean)
+        where.append(place + shift)
+        means.append(value.mean)
+        # A bootstrap interval need not hold the estimate; an arm has no
+        # negative length.
+        below.append(max(0.0, value.mean - low))
+        above.append(max(0.0, high - value.mean))
+    if not where:
+        return
+    axes.errorbar(
+        where,
+        means,
+        yerr=[below, above],
+        color=style.colour,
+        linestyle=style.dashes,
+        marker=style.marker,
+        markersize=4,
+        markerfacecolor="white" if hollow else style.colour,
+        capsize=2,
+        linewidth=1.2,
+        elinewidth=0.9,
+        label=label,
+    )
+
+
+def draw_panels(
+    conditions: Sequence[str],
+    layers: Sequence[str],
+    title: str,
+    draw: Callable[[Axes, str], None],
+) -> Figure:
+    """Draw a panel per condition over the same layers, on one scale.
+
+    Args:
+        conditions: In table order.
+        layers: In network order.
+        title: Of the axis of values.
+        draw: Draws the lines of one condition.
+    """
+    # Four stand two by two; three side by side leave no hole.
+    columns = 2 if len(conditions) == 4 else min(3, len(conditions))
+    rows = -(-len(conditions) // columns)
+    figure = Figure(figsize=(WIDTH, PANEL_HEIGHT * rows + 0.4), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    handles: Dict[str, Artist] = {}
+    for axes, condition in zip(grid.flat, conditions):
+        draw(axes, condition)
+        axes.set_title(condition_title(condition), fontsize="medium", parse_math=False)
+        axes.grid(axis="y", color=LIGHT.faint, linewidth=0.6)
+        axes.set_axisbelow(True)
+        for side, spine in axes.spines.items():
+            spine.set_visible(side in ("left", "bottom"))
+        axes.set_xticks(range(len(layers)))
+        # Names come from data: "$" in them is a character and starts no formula.
+        names = axes.set_xticklabels(
+            [printable(name) for name in layers], parse_math=False
+        )
+        axes.tick_params(labelsize="small")
+        if sum(len(name) + 2 for name in layers) * columns > 96:
+            for text in names:
+                text.set(rotation=40, horizontalalignment="right")
+        axes.set_xlim(-0.5, len(layers) - 0.5)
+        for handle, label in zip(*axes.get_legend_handles_labels()):
+            handles.setdefault(label, handle)
+    for axes in list(grid.flat)[len(conditions) :]:
+        axes.set_visible(False)
+    # A panel with none below it is the last of its column.
+    for axes in list(grid.flat)[max(0, len(conditions) - columns) : len(conditions)]:
+        axes.tick_params(labelbottom=True)
+    figure.supylabel(title, fontsize="medium")
+    figure.legend(
+        list(handles.values()),
+        list(handles),
+        loc="outside upper center",
+        ncols=min(4, max(1, len(handles))),
+        frameon=False,
+        fontsize="small",
+    )
+    return figure
+
+
+def _models(
+    table: Table,
+    architecture: str,
+    axes: Axes,
+    value_of: Callable[[str, str], Optional[Value]],
+) -> None:
+    """Draw a line per training; ``value_of`` gives the value of training and layer."""
+    trainings = table.trainings(architecture)
+    for number, training in enumerate(trainings):
+        untrained = (architecture, training) in table.untrained
+        draw_line(
+            axes,
+            [value_of(training, layer) for layer in table.layers[architecture]],
+            STYLES[training],
+            f"{training} {MARK} ({NOT_TRAINED})" if untrained else training,
+            SHIFT * (number - (len(trainings) - 1) / 2),
+            untrained,
+        )
 
 
 def draw_measure(
@@ -28,49 +198,96 @@ def draw_measure(
         measure: Name of the measure in the table.
         metric: How it is called.
     """
-    layers = table.layers[architecture]
-    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
-    axes = figure.add_subplot()
-    lines = [
-        (place, condition, training)
-        for place, condition in enumerate(table.conditions(measure))
-        for training in table.trainings(architecture)
-    ]
-    for number, (place, condition, training) in enumerate(lines):
-        points: List[Tuple[float, float, float, float]] = []
-        for index, layer in enumerate(layers):
+
+    def draw(axes: Axes, condition: str) -> None:
+        def value_of(training: str, layer: str) -> Optional[Value]:
             key = Key(architecture, training, condition, layer, measure)
             cell = table.cells.get(key)
-            if cell is not None:
-                low, high = cell.ci95 or (cell.value, cell.value)
-                x = index + SHIFT * (number - (len(lines) - 1) / 2)
-                below, above = max(0.0, cell.value - low), max(0.0, high - cell.value)
-                points.append((x, cell.value, below, above))
-        if not points:
-            continue
-        where, means, lower, upper = zip(*points)
-        untrained = (architecture, training) in table.untrained
-        axes.errorbar(
-            where,
-            means,
-            yerr=[lower, upper],
-            color=COLOURS[place % len(COLOURS)],
-            linestyle=STYLES.get(training, ":"),
-            marker="o" if condition == CLEAN else "s",
-            markersize=3.5,
-            capsize=2,
-            linewidth=1.2,
-            label=f"{condition}, {training}{' (not learnt)' if untrained else ''}",
+            return None if cell is None else Value(cell.value, cell.ci95)
+
+        if measure == EER:
+            draw_chance(axes)
+            axes.set_ylim(bottom=0.0)
+        _models(table, architecture, axes, value_of)
+
+    layers = table.layers[architecture]
+    return draw_panels(table.conditions(measure), layers, metric.title, draw)
+
+
+def draw_chance(axes: Axes) -> None:
+    """Draw where the equal error rate of guessing lies."""
+    axes.axhline(CHANCE, color="#6d6d6d", linestyle=":", linewidth=0.9, label="chance")
+
+
+def stoi_drop(
+    table: Table, architecture: str, training: str, condition: str, layer: str
+) -> Optional[Value]:
+    """Return how much STOI a noise takes from a layer: clean minus noisy.
+
+    Args:
+        table: The cells.
+        architecture: Of the model.
+        training: Of the model.
+        condition: The noisy one.
+        layer: The layer.
+
+    Returns:
+        The difference of the same utterances with its interval, where the cells have
+        them; None if a cell is missing.
+    """
+    pair = [
+        table.cells.get(Key(architecture, training, one, layer, STOI))
+        for one in (CLEAN, condition)
+    ]
+    if pair[0] is None or pair[1] is None:
+        return None
+    found = contrast([(1.0, pair[0]), (-1.0, pair[1])])
+    return Value(found.value, found.bounds())
+
+
+def draw_drop(table: Table, architecture: str) -> Optional[Figure]:
+    """Draw the STOI that each noise takes from each layer, a panel per noise.
+
+    Args:
+        table: The cells.
+        architecture: Of the models.
+
+    Returns:
+        None if no condition is noisy, or clean speech was not scored.
+    """
+    found = table.conditions(STOI)
+    noisy: List[str] = [one for one in found if one != CLEAN]
+    if not noisy or CLEAN not in found:
+        return None
+
+    def draw(axes: Axes, condition: str) -> None:
+        axes.axhline(0.0, color=LIGHT.ink, linewidth=0.8)
+        _models(
+            table,
+            architecture,
+            axes,
+            lambda training, layer: stoi_drop(
+                table, architecture, training, condition, layer
+            ),
         )
-    axes.set_xticks(range(len(layers)))
-    axes.set_xticklabels([printable(name) for name in layers], parse_math=False)
-    axes.set_ylabel(metric.title)
-    axes.grid(axis="y", color=LIGHT.faint, linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-    axes.legend(frameon=False, fontsize="x-small", ncols=2)
-    return figure
+
+    layers = table.layers[architecture]
+    return draw_panels(noisy, layers, "STOI, clean minus noisy", draw)
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG and return its path.
+
+    Args:
+        figure: The figure.
+        path: A PNG.
+    """
+    with replacing(path) as temporary:
+        # No date and no version: the same numbers give the same bytes.
+        figure.savefig(
+            temporary, dpi=150, facecolor="white", metadata={"Software": None}
+        )
+    return path
 
 
 def write_measure(
@@ -86,10 +303,4 @@ def write_measure(
         folder: Where the file goes.
     """
     figure = draw_measure(table, architecture, measure, metric)
-    path = folder / f"{slug(architecture)}_{measure}.png"
-    with replacing(path) as temporary:
-        # No date: the same numbers give the same bytes.
-        figure.savefig(
-            temporary, dpi=150, facecolor="white", metadata={"Software": None}
-        )
-    return path
+    return save(figure, folder / f"{slug(architecture)}_{measure}.png")

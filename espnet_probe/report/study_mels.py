@@ -13,8 +13,12 @@ from espnet_probe.scores.residual_noise import noise_kept
 ORACLE = "oracle"
 
 
-def _entries(scp: Path) -> Dict[str, str]:
-    """Read an index; an ark beside it is found wherever the folder has moved."""
+def read_index(scp: Path) -> Dict[str, str]:
+    """Read an index by utterance; an ark beside it is found wherever both have moved.
+
+    Args:
+        scp: ``feats.scp`` as the reconstruction wrote it.
+    """
     entries = {}
     for line in scp.read_text(encoding="utf-8").splitlines():
         utt, _, place = line.partition(" ")
@@ -50,7 +54,7 @@ def noise_left(clean: Path, noisy: Path, layer: str) -> Tuple[Dict[str, float], 
     missing = [str(scp) for scp in scps if not scp.is_file()]
     if missing:
         return {}, f"no file {missing[0]}"
-    indices = [_entries(scp) for scp in scps]
+    indices = [read_index(scp) for scp in scps]
     common = sorted(set.intersection(*(set(index) for index in indices)))
     files: Dict[str, Any] = {}
     units: Dict[str, float] = {}
