@@ -61,6 +61,17 @@ def get_parser() -> argparse.ArgumentParser:
         "without it all that have results",
     )
     parser.add_argument(
+        "--no_figures", action="store_true", help="with --model: tables alone"
+    )
+    parser.add_argument(
+        "--mel_utterance",
+        help="with --model: the utterance whose mels are drawn; chosen without it",
+    )
+    parser.add_argument(
+        "--mel_condition",
+        help="with --model: the noise that it is drawn in, such as snr10",
+    )
+    parser.add_argument(
         "--asr_exp",
         type=_path_or_none,
         help="the recogniser's folder, for word error rates",
@@ -105,14 +116,11 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
             "--model needs --output_dir, and --set with the name of the clean test set"
         )
     from espnet_probe.report.environment import environment
-    from espnet_probe.report.files import link, write_text
+    from espnet_probe.report.files import write_text
     from espnet_probe.report.joined import markdown
     from espnet_probe.report.joined_claims import claims_section
-    from espnet_probe.report.joined_figures import write_measure
-    from espnet_probe.report.joined_tables import METRICS
     from espnet_probe.report.joined_times import times_table
     from espnet_probe.report.study import parse_model, read_study
-    from espnet_probe.report.tables import escape
 
     models = [parse_model(text) for text in args.model]
     study = read_study(
@@ -125,16 +133,23 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
         num_draws=2,
         conditions=args.conditions,
     )
-    folder = args.output_dir / "figures"
-    plots = {}
-    for name in study.table.layers:
-        for measure, metric in METRICS.items():
-            if study.table.conditions(measure):
-                plot = write_measure(study.table, name, measure, metric, folder)
-                where = link(plot, args.output_dir)
-                plots[name, measure] = f"\n![{escape(name)} {measure}]({where})\n"
-    claims, *notes = claims_section(args.output_dir / "claims.json", study)
-    times = ""
+    plots, notes = {}, []
+    if not args.no_figures:
+        from espnet_probe.report.study_figures import write_study_figures
+
+        drawn = write_study_figures(
+            study,
+            models,
+            args.output_dir / "figures",
+            args.inference_tag,
+            args.paper,
+            args.mel_utterance,
+            args.mel_condition,
+        )
+        plots = {name: drawn.markdown(name, args.output_dir) for name in drawn.paths}
+        notes += drawn.notes
+    claims, problem = claims_section(args.output_dir / "claims.json", study)
+    notes, times = [*notes, problem], ""
     if args.stage_times is not None:
         times, problem = times_table(args.stage_times, models)
         notes.append(problem)
