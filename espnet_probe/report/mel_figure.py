@@ -129,10 +129,10 @@ def draw_mels(
     bar = figure.colorbar(images[0], ax=grid, fraction=0.03, aspect=40, pad=0.01)
     bar.set_label("dB (loudest point: 0)", fontsize="small")
     bar.ax.tick_params(labelsize="x-small")
-    title = f"{example.utterance} of {example.name}: {example.noise}"
+    title = printable(f"{example.utterance} of {example.name}: {example.noise}")
     if untrained:
         title += f"\n{MARK} {NOT_TRAINED}"
-    figure.suptitle(printable(title), fontsize="medium", parse_math=False)
+    figure.suptitle(title, fontsize="medium", parse_math=False)
     return figure
 
 
