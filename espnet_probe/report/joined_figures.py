@@ -76,7 +76,7 @@ def draw_line(
 
     Args:
         axes: Where to.
-        values: One per layer in network order; None, or one without a mean, is left out.
+        values: One per layer in network order; None, or without a mean, is left out.
         style: Its look.
         label: Its name in the legend.
         shift: Layers to the right of the tick.
