@@ -18,6 +18,9 @@ from typing import Optional, Sequence
 from espnet_probe.bin.cli import run
 from espnet_probe.errors import ProbeError
 
+#: Longest file in seconds; MUSAN's longest music has some ten minutes.
+LONGEST = 3600
+
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of this command."""
@@ -58,10 +61,12 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
 
     from espnet_probe.noise.generated import generate
 
+    if not 1 <= args.seconds <= LONGEST:
+        raise ProbeError(f"--seconds {args.seconds:g}: expected from 1 to {LONGEST}")
+    score_files.check_output(args.output_dir)
     made = 0
     for kind, count in counts.items():
         folder = args.output_dir / kind / "generated"
-        folder.mkdir(parents=True, exist_ok=True)
         for number in range(count):
             # The name says what decides the sound, so that no old file passes for it.
             name = f"{kind}-{args.seed}-{args.seconds:g}s-{args.fs}-{number:04d}.wav"

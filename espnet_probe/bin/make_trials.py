@@ -52,9 +52,18 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         ProbeError: If the set cannot give the trials.
     """
     args = get_parser().parse_args(cmd)
-    from espnet_probe.bin.score_files import read_full_table, written_whole
+    from espnet_probe.bin.score_files import (
+        check_output,
+        read_full_table,
+        written_whole,
+    )
     from espnet_probe.scores.trials import sample_trials
 
+    if args.output.is_dir():
+        raise ProbeError(
+            f"--output {args.output} is a folder: expected a file to write"
+        )
+    check_output(args.output.parent)
     utt2spk = read_full_table(args.utt2spk, "utterance and speaker")
     try:
         trials = sample_trials(utt2spk, args.num_pairs, args.seed, args.at_most)

@@ -113,6 +113,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     from espnet_probe.bin.noisy_set import CleanSet
     from espnet_probe.bin.vocode import parse_job
 
+    score_files.check_output(args.output_dir / "wav")
     part, parts = parse_job(args.job)
     suffix = args.suffix if args.kind == "train" else ""
     clean = CleanSet(args.data_dir, suffix)

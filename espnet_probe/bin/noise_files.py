@@ -69,7 +69,9 @@ class NoiseFiles:
                 self.root / name, min(needed, available), start, dtype="float64"
             )
         except (OSError, soundfile.SoundFileError) as error:
-            raise ProbeError(f"cannot read {self.root / name}: {error}") from error
+            raise ProbeError(
+                f"cannot read {self.root / name}: {error}; is the file whole?"
+            ) from error
         if own_fs != fs:
             from scipy.signal import resample_poly
 

@@ -62,9 +62,7 @@ class Mixer:
         Raises:
             ProbeError: If the id is too long for a file name.
         """
-        return self.output_dir / "wav" / file_name(
-            utt + self.suffix, self.audio_format
-        )
+        return self.output_dir / "wav" / file_name(utt + self.suffix, self.audio_format)
 
     def check(self, utt: str) -> None:
         """Check that an utterance's file and its record can be written.
@@ -134,7 +132,10 @@ class Mixer:
         try:
             speech, fs = soundfile.read(io.BytesIO(content), dtype="float64")
         except soundfile.SoundFileError as error:
-            raise ProbeError(f"{utt}: cannot read {file} as audio: {error}") from error
+            raise ProbeError(
+                f"{utt}: cannot read {file} as audio: {error}; is it whole? Make it "
+                "anew, or leave the utterance out"
+            ) from error
         for attempt in range(ATTEMPTS):
             choice = choose(utt, self.noise.names, self.seed, self.snr, attempt)
             cuts = [
@@ -149,7 +150,10 @@ class Mixer:
             except mixing.SilentNoiseError:
                 continue
             except ProbeError as error:
-                raise ProbeError(f"{utt} ({file}): {error}") from error
+                raise ProbeError(
+                    f"{utt} ({file}): {error}; make the file anew, or leave the "
+                    "utterance out"
+                ) from error
         else:
             raise ProbeError(
                 f"{utt}: {ATTEMPTS} choices of noise were all silent, the last of "

@@ -5,6 +5,7 @@ the parts and writes the control ``natural``. Without ``--job`` both are done.
 """
 
 import argparse
+import contextlib
 import csv
 import io
 import json
@@ -100,6 +101,12 @@ class Part:
         if error is not None:
             self._errors.append((key, f"{error:.6f}", len(mel), held))
 
+    def discard(self) -> None:
+        """Remove what has been written, if it is not whole."""
+        with contextlib.suppress(OSError):  # a full disk takes no last bytes either
+            self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Rename the ark and write the index."""
         from espnet_probe.bin.score_files import write_csv, written_whole
@@ -125,10 +132,12 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     """
     args = get_parser().parse_args(cmd)
 
+    from espnet_probe.bin.score_files import check_output
     from espnet_probe.bin.waveforms import Waveforms, chosen_keys
     from espnet_probe.probes.inference import ProbeExp
 
     find_choice(args)
+    check_output(Path(args.output_dir))
     probes = ProbeExp(args.probe_exp)
     layers = probes.select(args.layers)
     fingerprint = probes.fingerprint(layers)
@@ -213,10 +222,18 @@ def reconstruct(
     model.upstream.check_lengths(samples)
     output, job = Path(args.output_dir), args.job or 1
     parts = {name: Part(output / name, job) for name in [*layers, ORACLE]}
-    for key in tqdm(samples, desc="reconstruct", unit="utt", mininterval=2):
-        add_utterance(model, torch.from_numpy(waveforms[key]), key, parts)
-    for part in parts.values():
-        part.close()
+    try:
+        for key in tqdm(samples, desc="reconstruct", unit="utt", mininterval=2):
+            add_utterance(model, torch.from_numpy(waveforms[key]), key, parts)
+        for part in parts.values():
+            part.close()
+    except OSError as error:
+        raise ProbeError(
+            f"cannot write to {output}: {error}; make room, then run the same again"
+        ) from error
+    finally:
+        for part in parts.values():
+            part.discard()
 
 
 def add_utterance(

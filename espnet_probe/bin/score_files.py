@@ -109,14 +109,46 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     Yields:
         The temporary path to write to.
+
+    Raises:
+        ProbeError: If it cannot be written: no permission, a full disk, a folder in
+            its place.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield part
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise ProbeError(
+            f"cannot write {path}: {error}; expected a folder that can be written to, "
+            "on a disk with room"
+        ) from error
+
+
+def check_output(folder: Path) -> None:
+    """Check that files can be written to a folder, before the work starts.
+
+    Args:
+        folder: The folder; it need not be there, and is not made.
+
+    Raises:
+        ProbeError: If it is a file, lies in one, or must not be written to.
+    """
+    place = folder
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise ProbeError(
+            f"cannot write to {folder}: {place} is no folder; give another folder"
+        )
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ProbeError(
+            f"cannot write to {folder}: no permission in {place}; give another folder"
+        )
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -85,7 +85,7 @@ def read_trials(path: Path) -> "List[Trial]":
     try:
         with path.open(encoding="utf-8") as lines:
             return parse_trials(lines)
-    except ProbeError as error:
+    except (ProbeError, UnicodeDecodeError) as error:
         raise ProbeError(f"{path}: {error}") from error
 
 
@@ -103,19 +103,26 @@ def embed_all(
         The embeddings ``(dim,)`` of those that have one.
 
     Raises:
-        ProbeError: If an utterance has another sampling rate or is not finite.
+        ProbeError: If an utterance cannot be read to its end, has another sampling
+            rate or is not finite.
     """
+    import soundfile
     from espnet2.fileio.sound_scp import SoundScpReader
     from tqdm import tqdm
 
     reader = SoundScpReader(str(wav_scp), dtype="float32")
     embeddings = {}
     for utt in tqdm(utts, desc="embed", unit="utt"):
-        fs, waveform = reader[utt]
         try:
+            fs, waveform = reader[utt]
             embedding = embedder.embed(waveform, fs)
         except ProbeError as error:
             raise ProbeError(f"{utt}: {error}") from error
+        except (OSError, soundfile.SoundFileError) as error:
+            raise ProbeError(
+                f"{utt}: cannot read its file in {wav_scp} as audio: {error}; is it "
+                "whole? Make it anew"
+            ) from error
         if embedding is not None:
             embeddings[utt] = embedding
     return embeddings
@@ -159,11 +166,22 @@ def read_embeddings(path: Path) -> "Dict[str, NDArray[np.float32]]":
 
     Returns:
         Utterance id to embedding ``(dim,)``.
+
+    Raises:
+        ProbeError: If it is no such file.
     """
+    import zipfile
+
     import numpy as np
 
-    with np.load(path) as stored:
-        return dict(zip(stored["utt_ids"].tolist(), stored["embeddings"]))
+    try:
+        with np.load(path) as stored:
+            return dict(zip(stored["utt_ids"].tolist(), stored["embeddings"]))
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ProbeError(
+            f"cannot read {path}: {error}; expected embeddings.npz, as this command "
+            "writes it"
+        ) from error
 
 
 def main(cmd: Optional[Sequence[str]] = None) -> None:
@@ -196,6 +214,10 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     from espnet_probe.scores.trials import check_labels, speakers_from_trials
     from espnet_probe.speakers.registry import build_embedder
 
+    for folder in args.output_dir:
+        score_files.check_output(folder)
+    if args.ref_embeddings is not None:
+        read_embeddings(args.ref_embeddings)
     trials = read_trials(args.trials)
     if args.utt2spk is None:
         speakers: Mapping[str, str] = speakers_from_trials(trials)

@@ -49,3 +49,10 @@ def test_what_is_there_is_left_and_what_is_missing_is_the_same(tmp_path: Path) -
 def test_mistakes_are_errors(tmp_path: Path) -> None:
     with pytest.raises(ProbeError, match="--music -1: expected 0 or more"):
         make_noise.main(["--output_dir", str(tmp_path), "--music", "-1"])
+    for seconds in ("nan", "0.5", "1e9"):
+        with pytest.raises(ProbeError, match="expected from 1 to 3600"):
+            make_noise.main(["--output_dir", str(tmp_path), "--seconds", seconds])
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(ProbeError, match="is no folder; give another"):
+        make_noise.main(["--output_dir", str(tmp_path / "file")])
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

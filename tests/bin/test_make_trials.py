@@ -55,6 +55,16 @@ def test_too_many_pairs(folder, caplog):
     assert "no more than 8 trials" in caplog.text
 
 
+def test_places_that_cannot_be_written(folder):
+    for output, message in (("utt2spk/trials", "is no folder"), ("", "is a folder")):
+        with pytest.raises(ProbeError, match=message):
+            make_trials.main(
+                ["--utt2spk", str(folder / "utt2spk"), "--num_pairs", "8"]
+                + ["--output", str(folder / output)]
+            )
+    assert {path.name for path in folder.iterdir()} == {"utt2spk", "utt2reader"}
+
+
 def test_bad_files(folder):
     with pytest.raises(ProbeError, match="no file"):
         draw(folder, "--num_pairs", "2", utt2spk="no")

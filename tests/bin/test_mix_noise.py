@@ -323,6 +323,8 @@ def stereo(path: str) -> None:
         (["--musan", "nowhere"], "no folder nowhere"),
         (["--musan", "musan/music"], "has no folder 'music'"),
         (["--data_dir", "data/none"], "no file data/none/wav.scp"),
+        (["--output_dir", "data/test/text"], "data/test/text is no folder"),
+        (["--output_dir", "data/test/text/x"], "data/test/text is no folder"),
     ],
 )
 def test_mistakes_in_options(options: List[str], message: str) -> None:
@@ -385,8 +387,66 @@ def test_mistakes_in_data() -> None:
     refused("musan/music: got 0 files")
 
 
+def test_samples_that_cannot_be_read_are_found_in_mixing() -> None:
+    file = Path("audio/bob-1.flac")
+    whole = file.read_bytes()
+    # The header is right.
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ProbeError, match="bob-1: cannot read .* is it whole"):
+        mix()
+    assert not Path("data/out/wav.scp").exists()
+    file.write_bytes(whole)
+    samples, _ = soundfile.read(file)
+    samples[9] = np.nan
+    soundfile.write("audio/nan.wav", samples, FS, subtype="FLOAT")
+    scp = Path("data/test/wav.scp")
+    scp.write_text(scp.read_text().replace("bob-1.flac", "nan.wav"))
+    with pytest.raises(ProbeError, match="bob-1 .* not finite numbers; make the file"):
+        mix()
+    # What is there is whole; the set is not.
+    assert not Path("data/out/wav.scp").exists()
+    for path in Path("data/out/wav").iterdir():
+        assert soundfile.info(path).frames == len(soundfile.read(path)[0])
+
+
 def test_ids_that_exist_already_are_refused() -> None:
     with pytest.raises(ProbeError, match="has ann-1 and ann-10: choose another"):
         mix("--suffix", "0", kind="train")
     with pytest.raises(ProbeError, match="expected text without white space"):
         mix("--suffix", "a b", kind="train")
+
+
+@pytest.mark.parametrize("snr", ["20", "0"])
+def test_the_snr_in_files_of_unusual_speech_and_noise(snr: str) -> None:
+    rng = np.random.default_rng(1)
+    voice = soundfile.read("audio/ann-1.flac")[0]
+    unusual = {
+        "ann-1": voice + 0.3,
+        "ann-10": np.concatenate([np.zeros(10 * FS), 4 * voice, np.zeros(5 * FS)]),
+        "ann-2": voice[:12],
+        "bob-1": 12 * voice,
+    }
+    for utt, samples in unusual.items():
+        soundfile.write(f"audio/{utt}.flac", samples, FS, subtype="PCM_24")
+    # Music of some milliseconds, noise with an offset, voices with long pauses.
+    for index in range(8):
+        short = 0.1 * rng.standard_normal(2 + 9 * index)
+        soundfile.write(f"musan/music/a/music-{index}.wav", short, FS)
+        offset = 0.7 + 0.05 * rng.standard_normal(30000)
+        soundfile.write(f"musan/noise/noise-{index}.flac", offset, 16000)
+        level = np.where(np.arange(FS) % 2000 < 200, 0.1, 0.001)
+        pauses = level * rng.standard_normal(FS)
+        soundfile.write(f"musan/speech/b/c/speech-{index}.wav", pauses, FS)
+    for source in ("music", "noise", "babble"):
+        mix("--snr", snr, "--sources", source, output=f"data/{source}")
+        for record in records(f"data/{source}"):
+            utt = record["utt_id"]
+            clean, noisy = Path(f"audio/{utt}.flac"), f"data/{source}/wav/{utt}.flac"
+            reached = snr_in_file(clean, Path(noisy), record["scale"])
+            # The rounding to 16 bits is noise too; twelve samples do not average it.
+            within = 0.01 if utt != "ann-2" else 0.1
+            assert abs(reached - float(snr)) < within, (source, record)
+            assert np.abs(soundfile.read(noisy)[0]).max() <= 32767 / 32768
+        assert [r["scale"] < 1 for r in records(f"data/{source}")] == [
+            *(False, False, False, True, False)
+        ]

@@ -201,6 +201,49 @@ def test_a_job_that_fails_is_not_taken_for_the_one_before(
     assert list(mels(output / "blstm1")) == list(SAMPLES)
 
 
+def test_a_job_that_fails_leaves_no_halves(
+    trained: Path, data: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "reconstruct_x" / "test"
+    sound = data / "utt2.wav"
+    samples = soundfile.read(sound)[0]
+    samples[7] = np.nan
+    soundfile.write(sound, samples, 16000, subtype="FLOAT")
+    with pytest.raises(ProbeError, match="utt2: the reconstruction .* is not finite"):
+        main(command(trained, data, output))
+    assert [path for path in output.rglob("*") if path.is_file()] == []
+    # The header of this one is right, its samples end early.
+    soundfile.write(tmp_path / "whole.flac", np.random.rand(9000) - 0.5, 16000)
+    whole = (tmp_path / "whole.flac").read_bytes()
+    (tmp_path / "half.flac").write_bytes(whole[: len(whole) // 2])
+    scp = data / "wav.scp"
+    scp.write_text(scp.read_text().replace(str(sound), str(tmp_path / "half.flac")))
+    with pytest.raises(ProbeError, match="utt2: cannot read .*half.flac"):
+        main(command(trained, data, output))
+    assert [path for path in output.rglob("*") if path.is_file()] == []
+
+
+def test_an_output_that_cannot_be_written_is_refused_at_once(
+    trained: Path, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    for output in ("file", "file/test"):
+        with pytest.raises(ProbeError, match="is no folder; give another"):
+            main(command(trained, data, tmp_path / output))
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_one_line(trained: Path, data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "reconstruct_x" / "test"
+    part = output / "oracle" / "feats.1.ark.tmp"
+    part.parent.mkdir(parents=True)
+    part.symlink_to("/dev/full")
+    with pytest.raises(ProbeError, match="cannot write to .* make room"):
+        main(command(trained, data, output))
+    assert [path for path in output.rglob("*") if path.is_file()] == []
+
+
 def test_parts_of_audio_that_has_changed_do_not_count(
     trained: Path, data: Path, tmp_path: Path
 ) -> None:

@@ -200,6 +200,27 @@ def test_bad_input_is_refused(folder, change, message):
     assert not (folder / "out").exists()
 
 
+def test_files_that_are_something_else_are_one_line(folder):
+    (folder / "text").write_text("no embeddings\n")
+    np.savez(folder / "other.npz", numbers=np.zeros(3))
+    np.save(folder / "array.npy", np.zeros(3))
+    for name in ("text", "other.npz", "array.npy"):
+        with pytest.raises(ProbeError, match="cannot read .*expected embeddings.npz"):
+            score(folder, "--ref_embeddings", str(folder / name))
+    with pytest.raises(ProbeError, match="is no folder; give another"):
+        score(folder, out="text")
+    (folder / "binary").write_bytes(bytes(range(128, 256)))
+    with pytest.raises(ProbeError, match="binary: .*codec"):
+        score(folder, "--trials", str(folder / "binary"))
+    assert not Spectrum.heard and not (folder / "out").exists()
+    # The header is right, the samples end early.
+    sound = folder / "s3-1.flac"
+    sound.write_bytes(sound.read_bytes()[:3000])
+    with pytest.raises(ProbeError, match="s3-1: cannot read .*is it whole"):
+        score(folder)
+    assert not (folder / "out").exists()
+
+
 def test_missing_originals_are_refused_first(folder):
     with pytest.raises(ProbeError, match="score the originals first"):
         score(folder, "--ref_embeddings", "no.npz")
