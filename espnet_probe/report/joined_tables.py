@@ -14,9 +14,9 @@ from espnet_probe.report.paper_values import (
 from espnet_probe.report.results import CONTROLS, Row, read_sets
 from espnet_probe.report.study import Model, Study, set_of
 from espnet_probe.report.tables import escape, markdown_table
+from espnet_probe.report.unit_scores import over_speakers, read_units
 from espnet_probe.report.values import EER as EER_METRIC
 from espnet_probe.report.values import STOI as STOI_METRIC
-from espnet_probe.report.unit_scores import over_speakers, read_units
 from espnet_probe.report.values import WER, Metric, Value, full_text, mean_text
 from espnet_probe.report.word_errors import WordErrors
 from espnet_probe.scores.claim_table import CLEAN, EER, STOI, Key
