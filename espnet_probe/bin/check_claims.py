@@ -97,6 +97,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     from espnet_probe.bin import score_files
 
     score_files.use_one_thread()
+    score_files.check_output(args.output_dir)
     from espnet_probe.report import claim_text
     from espnet_probe.report.study import parse_model, read_study
     from espnet_probe.report.study_table import read_table

@@ -191,6 +191,9 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     if args.num_examples < 0:
         raise ProbeError(f"--num_examples: got {args.num_examples}, expected 0 or more")
     command = f"python -m espnet_probe.bin.make_report {shlex.join(arguments)}"
+    from espnet_probe.bin.score_files import check_output
+
+    check_output(args.output_dir or args.probe_exp)
     date = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
     if args.model is not None:
         _join(args, command, date)

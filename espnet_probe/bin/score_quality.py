@@ -112,10 +112,18 @@ def score_utterance(
     Returns:
         STOI, ESTOI and PESQ, None where not defined, not available or not asked for.
     """
+    from soundfile import SoundFileError
+
     from espnet_probe.scores.quality import score_pair, validate
 
-    fs, reference = _reader(ref_scp)[utt]
-    hyp_fs, hypothesis = _reader(hyp_scp)[utt]
+    try:
+        fs, reference = _reader(ref_scp)[utt]
+        hyp_fs, hypothesis = _reader(hyp_scp)[utt]
+    except SoundFileError as error:
+        raise ProbeError(
+            f"{utt}: its audio in {ref_scp} or {hyp_scp} cannot be read to its end "
+            f"({error}); make it again"
+        ) from error
     try:
         validate(reference, hypothesis, fs, hyp_fs)
         scores = score_pair(reference, hypothesis, fs, measures)
@@ -194,6 +202,8 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
             f"got {len(args.hyp_scp)} --hyp_scp and {len(args.output_dir)} "
             "--output_dir: expected as many of both"
         )
+    for folder in args.output_dir:
+        score_files.check_output(folder)
     expected = "utterance id and audio file"
     reference = score_files.read_full_table(args.ref_scp, expected)
     # All sets are checked before the first is scored.

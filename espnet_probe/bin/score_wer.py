@@ -49,6 +49,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     from espnet_probe.bin import score_files
     from espnet_probe.scores import recognition
 
+    score_files.check_output(args.output_dir)
     expected = "utterance id and text"
     references = score_files.read_table(args.ref, expected)
     hypotheses = score_files.read_table(args.hyp, expected)

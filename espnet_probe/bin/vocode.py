@@ -111,9 +111,12 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     import torch
 
     from espnet_probe.bin import vocode_work
+    from espnet_probe.bin.score_files import check_output
     from espnet_probe.bin.sound_folder import SoundFolder
     from espnet_probe.vocoders.griffin_lim import PRESETS, GriffinLim
 
+    for _, folder in places:
+        check_output(folder)
     if args.preset not in PRESETS:
         raise ProbeError(f"--preset {args.preset}: expected one of {sorted(PRESETS)}")
     if args.ngpu and not torch.cuda.is_available():

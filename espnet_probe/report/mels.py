@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from omniio import kaldi as kaldi_io
 from PIL import Image
 
+from espnet_probe.errors import ProbeError
 from espnet_probe.features.log_mel import LogMel, LogMelConfig
 from espnet_probe.report.files import replacing
 
@@ -39,15 +40,24 @@ def read_mels(scp: Path, utterances: Tuple[str, ...]) -> Dict[str, Mel]:
     Args:
         scp: ``feats.scp`` as the reconstruction wrote it; it may be missing.
         utterances: The ids; those that the file does not have are left out.
+
+    Raises:
+        ProbeError: If the ark that it names is not there, or is broken.
     """
     if not scp.is_file():
         return {}
-    loader = kaldi_io.load_scp(str(scp))
-    return {
-        utt: np.asarray(loader[utt], dtype=np.float32)
-        for utt in utterances
-        if utt in loader
-    }
+    try:
+        loader = kaldi_io.load_scp(str(scp))
+        return {
+            utt: np.asarray(loader[utt], dtype=np.float32)
+            for utt in utterances
+            if utt in loader
+        }
+    except (OSError, ValueError, kaldi_io.ReadError) as error:
+        raise ProbeError(
+            f"{scp}: the mels cannot be read ({error}); run this in the recipe's folder, "
+            "which the paths start from, or reconstruct again"
+        ) from error
 
 
 def colour_limits(mels: Mapping[str, Mel]) -> Tuple[float, float]:

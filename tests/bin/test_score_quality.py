@@ -112,6 +112,21 @@ def test_undefined_scores_are_empty_and_counted(folder):
     assert summary["stoi"]["mean"] > 0.3  # 1e-5 of pystoi is no part of it
 
 
+def test_a_truncated_file_is_named(folder):
+    whole = (folder / "hyp_utt2.flac").read_bytes()
+    (folder / "hyp_utt2.flac").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ProbeError, match="utt2: its audio .* cannot be read to its"):
+        score(folder)
+    assert not (folder / "out").exists()
+
+
+def test_an_output_that_cannot_be_written_is_refused_first(folder, monkeypatch):
+    monkeypatch.setattr(score_quality, "score_all", None)
+    (folder / "file").write_text("")
+    with pytest.raises(ProbeError, match="is no folder"):
+        score(folder, "hyp.scp", "file/out")
+
+
 def test_only_what_is_asked_for_is_computed(folder, monkeypatch):
     everything, _ = score(folder, out="all")
     # The package would be reported as missing if it were looked for.
