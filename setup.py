@@ -92,7 +92,8 @@ setup(
     packages=find_packages(include=["espnet_probe", "espnet_probe.*"]),
     package_data={
         "espnet_probe": ["py.typed"],
-        "espnet_probe.report": ["templates/*", "paper_*.csv"],
+        "espnet_probe.report": ["templates/*"],
+        "espnet_probe.study": ["paper_*.csv"],
     },
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,

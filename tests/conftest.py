@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Callable, Tuple
 
 import pytest
 
@@ -37,3 +38,11 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no corpora in {folder}")
     return folder
+
+
+@pytest.fixture
+def make_experiment() -> Callable[..., Tuple[Path, Path]]:
+    """Return what writes a small experiment with made-up results."""
+    from experiment_case import make_experiment as make
+
+    return make

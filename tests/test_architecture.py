@@ -41,6 +41,8 @@ ALLOWED: Dict[str, FrozenSet[str]] = {
     "store": LOW,
     "scores": LOWEST,
     "report": LOW | MIDDLE | {"scores"},
+    # The report of several models stands on that of one.
+    "study": LOW | MIDDLE | {"scores", "report"},
     "listening": LOW | MIDDLE | {"scores"},
     "tasks": LOW | MIDDLE | {"upstream", "registration"},
     "registration": LOWEST | {"features", "speakers", "tasks"},

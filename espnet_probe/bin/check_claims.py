@@ -98,10 +98,10 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
 
     score_files.use_one_thread()
     score_files.check_output(args.output_dir)
-    from espnet_probe.report import claim_text
-    from espnet_probe.report.study import parse_model, read_study
-    from espnet_probe.report.study_table import read_table
     from espnet_probe.scores.claims import check_claims
+    from espnet_probe.study import claim_text
+    from espnet_probe.study.published import read_table
+    from espnet_probe.study.study import parse_model, read_study
 
     if args.table is not None:
         study = read_table(args.table, args.as_printed)

@@ -117,10 +117,10 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
         )
     from espnet_probe.report.environment import environment
     from espnet_probe.report.files import write_text
-    from espnet_probe.report.joined import markdown
-    from espnet_probe.report.joined_claims import claims_section
-    from espnet_probe.report.joined_times import times_table
-    from espnet_probe.report.study import parse_model, read_study
+    from espnet_probe.study.claims_section import claims_section
+    from espnet_probe.study.document import markdown
+    from espnet_probe.study.study import parse_model, read_study
+    from espnet_probe.study.times import times_table
 
     models = [parse_model(text) for text in args.model]
     study = read_study(
@@ -135,7 +135,7 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
     )
     plots, notes = {}, []
     if not args.no_figures:
-        from espnet_probe.report.study_figures import write_study_figures
+        from espnet_probe.study.figures import write_study_figures
 
         drawn = write_study_figures(
             study,
@@ -193,7 +193,9 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     command = f"python -m espnet_probe.bin.make_report {shlex.join(arguments)}"
     from espnet_probe.bin.score_files import check_output
 
-    check_output(args.output_dir or args.probe_exp)
+    output = args.output_dir or args.probe_exp
+    if output is not None:
+        check_output(output)
     date = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
     if args.model is not None:
         _join(args, command, date)

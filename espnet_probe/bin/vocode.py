@@ -115,8 +115,8 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     from espnet_probe.bin.sound_folder import SoundFolder
     from espnet_probe.vocoders.griffin_lim import PRESETS, GriffinLim
 
-    for _, folder in places:
-        check_output(folder)
+    for _, output_dir in places:
+        check_output(output_dir)
     if args.preset not in PRESETS:
         raise ProbeError(f"--preset {args.preset}: expected one of {sorted(PRESETS)}")
     if args.ngpu and not torch.cuda.is_available():

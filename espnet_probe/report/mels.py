@@ -55,8 +55,8 @@ def read_mels(scp: Path, utterances: Tuple[str, ...]) -> Dict[str, Mel]:
         }
     except (OSError, ValueError, kaldi_io.ReadError) as error:
         raise ProbeError(
-            f"{scp}: the mels cannot be read ({error}); run this in the recipe's folder, "
-            "which the paths start from, or reconstruct again"
+            f"{scp}: the mels cannot be read ({error}); run this in the recipe's "
+            "folder, which the paths start from, or reconstruct again"
         ) from error
 
 

@@ -10,9 +10,9 @@ from claims_case import LAYERS, answers, check, models, write_model
 
 from espnet_probe.bin.check_claims import main
 from espnet_probe.errors import ProbeError
-from espnet_probe.report import claim_text
+from espnet_probe.study import claim_text
 
-PAPER = resources.files("espnet_probe.report").joinpath("paper_eer.csv")
+PAPER = resources.files("espnet_probe.study").joinpath("paper_eer.csv")
 
 
 def test_the_paper_says_of_its_table_what_the_check_finds(tmp_path, capsys):

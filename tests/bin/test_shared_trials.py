@@ -17,9 +17,9 @@ from scipy.signal import butter, sosfilt
 from espnet_probe.bin import make_trials, mix_noise, score_quality, score_verification
 from espnet_probe.bin.score_files import read_table
 from espnet_probe.errors import ProbeError
-from espnet_probe.report.shared_trials import check_trials
 from espnet_probe.speakers.abs_embedder import AbsEmbedder
 from espnet_probe.speakers.registry import EMBEDDERS
+from espnet_probe.study.shared_trials import check_trials
 
 FS = 16000
 NUM_PAIRS = 40

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from espnet_probe.report.embedder_figure import Place, draw_embedders, read_embedders
-from espnet_probe.report.paper_values import EerCell
+from espnet_probe.study.embedder_figure import Place, draw_embedders, read_embedders
+from espnet_probe.study.paper_values import EerCell
 
 LAYERS = ("cnn1", "cnn2", "blstm1")
 SETS = {"clean": "test", "snr10": "test_snr10"}

@@ -2,7 +2,11 @@
 
 from typing import List, Mapping, Optional, Sequence, Tuple
 
-from espnet_probe.report.joined_tables import (
+from espnet_probe.report.tables import QUOTE, escape
+from espnet_probe.scores.claim_table import EER, STOI
+from espnet_probe.study.paper_values import PAPER, PAPER_EMBEDDER
+from espnet_probe.study.study import Model, Study, set_of
+from espnet_probe.study.tables import (
     MARK,
     drop_table,
     marked_cells,
@@ -11,10 +15,6 @@ from espnet_probe.report.joined_tables import (
     wer_remarks,
     wer_table,
 )
-from espnet_probe.report.paper_values import PAPER, PAPER_EMBEDDER
-from espnet_probe.report.study import Model, Study, set_of
-from espnet_probe.report.tables import QUOTE, escape
-from espnet_probe.scores.claim_table import EER, STOI
 
 #: Headings and the counts' names of the tables over layers.
 TITLES = {EER: "Equal error rate (%)", STOI: "STOI"}

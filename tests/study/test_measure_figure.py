@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from espnet_probe.report.joined_figures import draw_drop, draw_measure, stoi_drop
 from espnet_probe.report.values import EER as EER_METRIC
 from espnet_probe.report.values import STOI as STOI_METRIC
 from espnet_probe.scores.claim_table import BASELINE, EER, ROBUST, STOI, Key, Table
 from espnet_probe.scores.contrasts import Cell
+from espnet_probe.study.measure_figure import draw_drop, draw_measure, stoi_drop
 
 LAYERS = ("cnn1", "cnn2", "blstm10", "blstm2")
 CONDITIONS = ("clean", "snr20", "snr10", "snr0")

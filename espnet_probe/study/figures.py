@@ -6,9 +6,11 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.report.collect import find_reconstruct
-from espnet_probe.report.embedder_figure import draw_embedders, read_embedders
 from espnet_probe.report.files import link, slug
-from espnet_probe.report.joined_figures import (
+from espnet_probe.report.tables import escape
+from espnet_probe.scores.claim_table import CLEAN, EER, NOT_TRAINED, ROBUST, STOI
+from espnet_probe.study.embedder_figure import draw_embedders, read_embedders
+from espnet_probe.study.measure_figure import (
     DROP,
     EMBEDDERS,
     MELS,
@@ -16,8 +18,7 @@ from espnet_probe.report.joined_figures import (
     save,
     write_measure,
 )
-from espnet_probe.report.joined_tables import METRICS
-from espnet_probe.report.mel_example import (
+from espnet_probe.study.mel_example import (
     choose_condition,
     choose_utterance,
     common_utterances,
@@ -28,13 +29,12 @@ from espnet_probe.report.mel_example import (
     read_frames,
     read_records,
 )
-from espnet_probe.report.mel_figure import draw_mels
-from espnet_probe.report.paper_values import PAPER_LAYERS, EerCell
-from espnet_probe.report.study import Model, Study, set_of
-from espnet_probe.report.tables import escape
-from espnet_probe.scores.claim_table import CLEAN, EER, NOT_TRAINED, ROBUST, STOI
+from espnet_probe.study.mel_figure import draw_mels
+from espnet_probe.study.paper_values import PAPER_LAYERS, EerCell
+from espnet_probe.study.study import Model, Study, set_of
+from espnet_probe.study.tables import METRICS
 
-#: Architecture, and what is shown: a measure, or one of the kinds of joined_figures.
+#: Architecture, and what is shown: a measure, or one of the kinds of measure_figure.
 Name = Tuple[str, str]
 #: The paper's Fig. 2a is of this model.
 PAPER_MODEL = "vgg_blstm"

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence
 
 from espnet_probe.errors import ProbeError
-from espnet_probe.report.paper_values import table_rows
-from espnet_probe.report.study import Study
 from espnet_probe.scores.claim_table import (
     BASELINE,
     EER,
@@ -18,6 +16,8 @@ from espnet_probe.scores.claim_table import (
     Table,
 )
 from espnet_probe.scores.contrasts import Cell
+from espnet_probe.study.paper_values import table_rows
+from espnet_probe.study.study import Study
 
 PLACE = ("model", "training", "condition", "layer")
 #: Column of the file to measure.

@@ -6,7 +6,7 @@ from typing import List
 import pytest
 
 from espnet_probe.errors import ProbeError
-from espnet_probe.report.shared_trials import check_trials
+from espnet_probe.study.shared_trials import check_trials
 
 HEAD = "enrolment,test,label,score\n"
 SETS = ("test", "test_snr10")

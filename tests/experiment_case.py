@@ -2,10 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
-import pytest
 import soundfile
 import yaml
 from omniio import kaldi as kaldi_io
@@ -149,9 +148,3 @@ def make_experiment(
         times += json.dumps(line) + "\n"
     (root / "exp" / "stage_times.jsonl").write_text(times, encoding="utf-8")
     return probe_exp, asr_exp
-
-
-@pytest.fixture(name="make_experiment")
-def make_experiment_fixture() -> Callable[..., Tuple[Path, Path]]:
-    """Give :func:`make_experiment` to a test."""
-    return make_experiment

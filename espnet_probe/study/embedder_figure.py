@@ -6,7 +6,9 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from espnet_probe.report.joined_figures import (
+from espnet_probe.report.results import checked, read_document
+from espnet_probe.report.values import EER, Value, printable
+from espnet_probe.study.measure_figure import (
     OTHERS,
     SHIFT,
     Style,
@@ -14,9 +16,7 @@ from espnet_probe.report.joined_figures import (
     draw_line,
     draw_panels,
 )
-from espnet_probe.report.paper_values import PAPER_EMBEDDER, EerCell, paper_eer
-from espnet_probe.report.results import checked, read_document
-from espnet_probe.report.values import EER, Value, printable
+from espnet_probe.study.paper_values import PAPER_EMBEDDER, EerCell, paper_eer
 
 #: The paper's values: another corpus and another embedder, so no colour of its own.
 PAPER_STYLE = Style("#6d6d6d", (0, (4, 2)), "x")

@@ -4,23 +4,23 @@ from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from espnet_probe.report.collect import find_reconstruct
-from espnet_probe.report.paper_values import (
+from espnet_probe.report.results import CONTROLS, Row, read_sets
+from espnet_probe.report.tables import escape, markdown_table
+from espnet_probe.report.unit_scores import over_speakers, read_units
+from espnet_probe.report.values import EER as EER_METRIC
+from espnet_probe.report.values import STOI as STOI_METRIC
+from espnet_probe.report.values import WER, Metric, Value, full_text, mean_text
+from espnet_probe.scores.claim_table import CLEAN, EER, STOI, Key
+from espnet_probe.scores.contrasts import Cell, contrast
+from espnet_probe.study.paper_values import (
     PAPER_EMBEDDER,
     EerCell,
     WerCell,
     paper_eer,
     paper_wer,
 )
-from espnet_probe.report.results import CONTROLS, Row, read_sets
-from espnet_probe.report.study import Model, Study, set_of
-from espnet_probe.report.tables import escape, markdown_table
-from espnet_probe.report.unit_scores import over_speakers, read_units
-from espnet_probe.report.values import EER as EER_METRIC
-from espnet_probe.report.values import STOI as STOI_METRIC
-from espnet_probe.report.values import WER, Metric, Value, full_text, mean_text
-from espnet_probe.report.word_errors import WordErrors
-from espnet_probe.scores.claim_table import CLEAN, EER, STOI, Key
-from espnet_probe.scores.contrasts import Cell, contrast
+from espnet_probe.study.study import Model, Study, set_of
+from espnet_probe.study.word_errors import WordErrors
 
 #: How cells of a model that is not trained enough are marked.
 MARK = "†"

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 
 from espnet_probe.report.collect import read_stage_times
-from espnet_probe.report.study import Model
 from espnet_probe.report.tables import escape, markdown_table
-from espnet_probe.report.word_errors import upstream_folder
+from espnet_probe.study.study import Model
+from espnet_probe.study.word_errors import upstream_folder
 
 #: The column of what all models share: data, noise, the report.
 SHARED = "shared"

@@ -2,9 +2,9 @@
 
 from typing import Any, Dict, List, Sequence
 
-from espnet_probe.report.study import Study
 from espnet_probe.scores.claim_table import AS_CLAIMED, NOT_TRAINED, Comparison, Part
 from espnet_probe.scores.claims import EQUAL_WITHIN, Claim
+from espnet_probe.study.study import Study
 
 #: With fewer speakers the intervals know little of how speakers differ.
 FEW_SPEAKERS = 15

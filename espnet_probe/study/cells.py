@@ -14,10 +14,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from espnet_probe.errors import ProbeError
-from espnet_probe.report.paper_values import PAPER_LAYERS
 from espnet_probe.report.results import Row, read_layers, read_sets
 from espnet_probe.report.speaker_map import find_map
-from espnet_probe.report.study_mels import noise_left
 from espnet_probe.report.unit_scores import (
     number_of,
     over_speakers,
@@ -32,6 +30,8 @@ from espnet_probe.scores.claims import RECURRENT
 from espnet_probe.scores.contrasts import Cell
 from espnet_probe.scores.speaker_draws import eer_draws
 from espnet_probe.scores.trials import Trial, speakers_from_trials
+from espnet_probe.study.mels import noise_left
+from espnet_probe.study.paper_values import PAPER_LAYERS
 
 CONDITION = re.compile(r"(?P<base>.+)_(?P<snr>snr-?\d+(\.\d+)?)")
 

@@ -61,7 +61,7 @@ def table_rows(lines: Iterable[str]) -> List[Dict[str, str]]:
 
 
 def _rows(name: str) -> List[Dict[str, str]]:
-    text = resources.files("espnet_probe.report").joinpath(name)
+    text = resources.files("espnet_probe.study").joinpath(name)
     return table_rows(text.read_text(encoding="utf-8").splitlines())
 
 

@@ -10,9 +10,9 @@ import yaml
 from espnet_probe.errors import ProbeError
 from espnet_probe.features.log_mel import LogMelConfig
 from espnet_probe.report.mels import Mel
-from espnet_probe.report.study_mels import ORACLE, read_index
 from espnet_probe.report.unit_scores import read_units
 from espnet_probe.scores.residual_noise import noise_kept
+from espnet_probe.study.mels import ORACLE, read_index
 
 #: Seconds: of several utterances that would do, the one nearest to it is shown.
 LENGTH = 3.0

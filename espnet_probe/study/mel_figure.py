@@ -11,11 +11,11 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from espnet_probe.features.log_mel import LogMelConfig, mel_filterbank
-from espnet_probe.report.joined_figures import MARK, WIDTH
-from espnet_probe.report.mel_example import MelExample, Panel
 from espnet_probe.report.mels import RANGE_DB, Mel, colour_limits
 from espnet_probe.report.values import printable
 from espnet_probe.scores.claim_table import NOT_TRAINED
+from espnet_probe.study.measure_figure import MARK, WIDTH
+from espnet_probe.study.mel_example import MelExample, Panel
 
 ROW_HEIGHT = 1.15
 #: Frequencies at the ticks, in kHz.

@@ -1,6 +1,6 @@
 import pytest
 
-from espnet_probe.report.paper_values import (
+from espnet_probe.study.paper_values import (
     PAPER_LAYERS,
     EerCell,
     WerCell,

@@ -7,7 +7,7 @@ from typing import Callable, Dict
 import pytest
 import yaml
 
-from espnet_probe.report.word_errors import read_errors
+from espnet_probe.study.word_errors import read_errors
 
 Write = Callable[[Dict[str, float]], Path]
 

@@ -12,7 +12,10 @@ from omniio import kaldi as kaldi_io
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.features.log_mel import LogMelConfig
-from espnet_probe.report.mel_example import (
+from espnet_probe.scores.claim_table import BASELINE, CLEAN, ROBUST, STOI, Key, Table
+from espnet_probe.scores.contrasts import Cell
+from espnet_probe.study.figures import StudyFigures, write_study_figures
+from espnet_probe.study.mel_example import (
     MelExample,
     Panel,
     choose_condition,
@@ -20,11 +23,8 @@ from espnet_probe.report.mel_example import (
     noise_text,
     pick_layers,
 )
-from espnet_probe.report.mel_figure import band_places, draw_mels, noise_box
-from espnet_probe.report.study import Model, Study
-from espnet_probe.report.study_figures import StudyFigures, write_study_figures
-from espnet_probe.scores.claim_table import BASELINE, CLEAN, ROBUST, STOI, Key, Table
-from espnet_probe.scores.contrasts import Cell
+from espnet_probe.study.mel_figure import band_places, draw_mels, noise_box
+from espnet_probe.study.study import Model, Study
 
 LAYERS = ("blstm1", "blstm2")
 SETS = ("test", "test_snr10")
@@ -239,7 +239,7 @@ def test_the_figure_is_of_the_mels_that_the_models_left(
 def test_the_scores_beside_a_picture_are_those_of_its_model(
     models: List[Model],
 ) -> None:
-    from espnet_probe.report.mel_example import read_example
+    from espnet_probe.study.mel_example import read_example
 
     folders = {one.training: one.probe_exp / "reconstruct_gl" for one in models}
     example = read_example(folders, SETS, LAYERS, "a-2", "music")

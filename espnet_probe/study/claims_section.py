@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any, List, Mapping, Optional, Tuple
 
 from espnet_probe.report.results import read_document
-from espnet_probe.report.study import Study
 from espnet_probe.report.tables import escape, markdown_table
 from espnet_probe.scores.claim_table import EER, STOI, Key
+from espnet_probe.study.study import Study
 
 #: The place of a cell in ``claims.json``.
 PLACE = ("architecture", "training", "condition", "layer", "measure")

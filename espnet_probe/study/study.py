@@ -6,11 +6,11 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.report.collect import find_reconstruct, read_config
-from espnet_probe.report.shared_trials import check_trials
-from espnet_probe.report.study_cells import CellReader, condition_of, is_condition
-from espnet_probe.report.word_errors import WordErrors, read_errors
 from espnet_probe.scores.claim_table import BASELINE, CLEAN, ROBUST, Key, Table
 from espnet_probe.scores.contrasts import Cell
+from espnet_probe.study.cells import CellReader, condition_of, is_condition
+from espnet_probe.study.shared_trials import check_trials
+from espnet_probe.study.word_errors import WordErrors, read_errors
 
 
 @dataclass(frozen=True)
