@@ -12,6 +12,7 @@ from espnet_probe.features.log_mel import LogMel, LogMelConfig
 from espnet_probe.layers.layer import HiddenStates
 from espnet_probe.probes.abs_probe import AbsProbe, layer_seed
 from espnet_probe.probes.loss import covered_frames, fit_frames, masked_l1
+from espnet_probe.probes.state_scaling import StateScaling
 from espnet_probe.upstream import Upstream
 
 
@@ -33,8 +34,8 @@ class ProbedLayer:
 class ESPnetProbeModel(AbsESPnetModel):
     """A probe for each of several layers of one frozen upstream.
 
-    The state dictionary holds the probes, the statistics that scale their
-    outputs, and the upstream's hash, never the upstream.
+    The state dictionary holds the probes, the statistics that scale their inputs
+    and outputs, and the upstream's hash, never the upstream.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class ESPnetProbeModel(AbsESPnetModel):
         probe_conf: Mapping[str, Any],
         target_stats: Optional[Tuple[torch.Tensor, torch.Tensor]] = None,
         seed: int = 0,
+        normalize_states: bool = False,
     ) -> None:
         """Build the probes.
 
@@ -60,6 +62,8 @@ class ESPnetProbeModel(AbsESPnetModel):
             target_stats: Mean and standard deviation of each mel band over the
                 training set, (n_mels,) each; by default 0 and 1.
             seed: With the layer's name, it decides a probe's initial values.
+            normalize_states: Whether states are brought to a common scale, see
+                :mod:`espnet_probe.probes.state_scaling`.
         """
         super().__init__()
         self.layers = list(layers)
@@ -74,6 +78,11 @@ class ESPnetProbeModel(AbsESPnetModel):
                 self.probes[layer.name] = probe_class(
                     layer.width, layer.stride, target.n_mels, **probe_conf
                 )
+        self.scalings = torch.nn.ModuleDict(
+            {layer.name: StateScaling(layer.width) for layer in layers}
+            if normalize_states
+            else {}
+        )
         mean, std = target_stats or (
             torch.zeros(target.n_mels),
             torch.ones(target.n_mels),
@@ -122,6 +131,8 @@ class ESPnetProbeModel(AbsESPnetModel):
         losses = {}
         for layer in self.layers:
             own = states[layer.name]
+            if self.training and layer.name in self.scalings:
+                self.scalings[layer.name].fit(own.features, own.lengths)
             mel = self.reconstruct(layer.name, own.features, target.size(1))
             covered = covered_frames(frames, own.lengths, layer.stride)
             losses[layer.name], _ = masked_l1(mel, target, covered)
@@ -156,6 +167,8 @@ class ESPnetProbeModel(AbsESPnetModel):
             frames: Number of frames wanted.
         """
         features = features.to(self.target_mean.device, self.target_mean.dtype)
+        if name in self.scalings:
+            features = self.scalings[name](features)
         normalised = self.probes[name](features)
         mel = normalised * self.target_std + self.target_mean
         return fit_frames(mel, frames)

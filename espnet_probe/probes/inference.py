@@ -125,6 +125,7 @@ class ProbeExp:
             upstream=loaded,
             probe_class=probe_choices.get_class(self.config["probe"]),
             probe_conf=self.config["probe_conf"],
+            normalize_states=self.config.get("normalize_states", False),
         )
         for layer in layers:
             self._load_layer(model, layer)
@@ -139,16 +140,22 @@ class ProbeExp:
                 f"cannot read {path}: {type(error).__name__}: {error}"
             ) from error
         check_hash(saved["upstream_hash"], model.upstream_hash)
-        prefix = f"probes.{layer}."
-        own = {
-            key.removeprefix(prefix): value
-            for key, value in saved.items()
-            if key.startswith(prefix)
-        }
-        try:
-            model.probes[layer].load_state_dict(own)
-        except RuntimeError as error:
-            raise ProbeError(f"{path} does not fit its config.yaml: {error}") from error
+        for group in ("probes", "scalings"):
+            modules, prefix = getattr(model, group), f"{group}.{layer}."
+            own = {
+                key.removeprefix(prefix): value
+                for key, value in saved.items()
+                if key.startswith(prefix)
+            }
+            try:
+                # Scalings are there only if the configuration has them.
+                (
+                    modules[layer] if layer in modules else torch.nn.Module()
+                ).load_state_dict(own)
+            except RuntimeError as error:
+                raise ProbeError(
+                    f"{path} does not fit its config.yaml: {error}"
+                ) from error
         model.target_mean.copy_(saved["target_mean"])
         model.target_std.copy_(saved["target_std"])
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from espnet2.tasks.abs_task import AbsTask, optim_classes
 from espnet2.train.collate_fn import CommonCollateFn
-from espnet2.utils.types import int_or_none, str_or_none
+from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.probes.choices import probe_choices
@@ -68,6 +68,13 @@ class ProbeTask(AbsTask):
             default=None,
             help="Layers wider than this get the learning rate times the square root "
             "of this over their width: Adam's steps add up over a state's values",
+        )
+        group.add_argument(
+            "--normalize_states",
+            type=str2bool,
+            default=True,
+            help="Centre and scale the states by what they are in the first batch; "
+            "the paper's code does not",
         )
         probe_choices.add_arguments(group)
         parser.set_defaults(
@@ -155,6 +162,7 @@ class ProbeTask(AbsTask):
             probe_conf=args.probe_conf,
             target_stats=read_target_stats(args.target_stats, source.target.n_mels),
             seed=args.seed,
+            normalize_states=args.normalize_states,
         )
         return model
 

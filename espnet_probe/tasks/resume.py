@@ -25,6 +25,7 @@ SETTINGS = (
     "optim",
     "optim_conf",
     "full_rate_width",
+    "normalize_states",
     "scheduler",
     "scheduler_conf",
     "grad_clip",

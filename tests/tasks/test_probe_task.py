@@ -157,9 +157,9 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(recipe, tmp_path):
         assert torch.equal(value, resumed[key])
 
 
-def test_checkpoints_hold_the_probes_and_a_hash_only(recipe, tmp_path):
+def test_checkpoints_hold_the_probes_their_scales_and_a_hash_only(recipe, tmp_path):
     state = train(recipe, tmp_path / "probe", "blstm1 blstm2", epochs=1)
-    others = {key for key in state if not key.startswith("probes.")}
+    others = {key for key in state if not key.startswith(("probes.", "scalings."))}
     assert others == {"target_mean", "target_std", "upstream_hash"}
     upstream = Upstream.from_exp(recipe / "asr")
     assert bytes(state["upstream_hash"].tolist()).hex() == upstream.hash
@@ -186,6 +186,17 @@ def test_probes_load_and_reconstruct(recipe, tmp_path):
     saved = torch.load(tmp_path / "probe/valid.loss_blstm5.best.pth", weights_only=True)
     for key, value in of_layer(model.state_dict(), "blstm5").items():
         assert torch.equal(value, saved[key])
+
+
+@pytest.mark.parametrize("normalize", ["true", "false"])
+def test_the_scale_of_the_states_is_loaded_with_the_probe(recipe, tmp_path, normalize):
+    train(recipe, tmp_path, "blstm1", "--normalize_states", normalize)
+    saved = torch.load(tmp_path / "valid.loss_blstm1.best.pth", weights_only=True)
+    model = ProbeExp(tmp_path).load(["blstm1"])
+    assert list(model.scalings) == (["blstm1"] if normalize == "true" else [])
+    for layer, scaling in model.scalings.items():
+        assert scaling.fitted and (scaling.scale != 1).any()
+        assert torch.equal(scaling.mean, saved[f"scalings.{layer}.mean"])
 
 
 def test_a_checkpoint_of_another_upstream_is_refused(recipe, tmp_path):
