@@ -132,7 +132,9 @@ class ESPnetProbeModel(AbsESPnetModel):
         for layer in self.layers:
             own = states[layer.name]
             if self.training and layer.name in self.scalings:
-                self.scalings[layer.name].fit(own.features, own.lengths)
+                scaling = self.scalings[layer.name]
+                assert isinstance(scaling, StateScaling)
+                scaling.fit(own.features, own.lengths)
             mel = self.reconstruct(layer.name, own.features, target.size(1))
             covered = covered_frames(frames, own.lengths, layer.stride)
             losses[layer.name], _ = masked_l1(mel, target, covered)
