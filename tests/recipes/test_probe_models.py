@@ -82,6 +82,7 @@ def test_two_models_on_the_same_sets_once(recipe: Recipe) -> None:
         # Those of this call, not what another has left.
         assert "--conditions clean snr0 --" in call
         assert "--max_wer 30 " in call
+        assert "--inference_tag default --" in call
 
     assert "--stage_times exp/stage_times.jsonl " in calls[-1]
 
@@ -103,6 +104,13 @@ def test_two_models_on_the_same_sets_once(recipe: Recipe) -> None:
     assert recipe.modules == ["check_claims", "make_report"]
     ends = [call.split("--output_dir exp/study_noisy ")[1] for call in recipe.calls]
     assert ends == ["--alike 2", "--paper"]
+
+    # A second reconstruction of the same probes: the report is of the one just made.
+    study(recipe, "--vocoder_preset", "fast", "--stage", "8")
+    for call in recipe.calls[-2:]:
+        assert "--inference_tag fast --" in call
+    for exp in (recipe.folder / "exp").glob("probe_asr_*"):
+        assert len(list(exp.glob("reconstruct_*"))) == 2
 
 
 def test_another_condition_trains_nothing_anew(recipe: Recipe) -> None:

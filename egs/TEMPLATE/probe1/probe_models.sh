@@ -96,7 +96,7 @@ write_study() {
 
 # run_models <option>...: the options are those of the whole command.
 run_models() {
-    local model set all_sets=() dset snr suffix marker key file files=() named=() conditions=(clean)
+    local model set all_sets=() dset snr suffix marker key file files=() named=() conditions=(clean) tag
     study_dir=${expdir}/study_${study_tag:-${probe_train}$([ "${seed}" = 0 ] || echo "_seed${seed}")}
     for dset in ${test_sets}; do
         all_sets+=("${dset}")
@@ -132,6 +132,8 @@ run_models() {
         file=$(sed -n 's/^probe_exp: //p' "${study_dir}/models/${model}.yaml")
         files+=("${file}/report/.done")
         named+=("${model%_*}:${model##*_}=${file}")
+        # The one that this call made, of those that there may be: the same for all models.
+        tag=$(sed -n 's|^reconstruct: .*/reconstruct_||p' "${study_dir}/models/${model}.yaml")
     done
     for snr in ${snrs}; do
         conditions+=("snr${snr}")
@@ -143,11 +145,11 @@ run_models() {
         # shellcheck disable=SC2086
         ${python} -m espnet_probe.bin.check_claims --model "${named[@]}" --set "${test_sets%% *}" \
             --conditions "${conditions[@]}" --max_wer "${max_wer}" --seed "${seed}" \
-            --output_dir "${study_dir}" ${claims_args} | tee "${study_dir}/claims.txt"
+            --inference_tag "${tag}" --output_dir "${study_dir}" ${claims_args} | tee "${study_dir}/claims.txt"
         # shellcheck disable=SC2086
         ${python} -m espnet_probe.bin.make_report --model "${named[@]}" --set "${test_sets%% *}" \
             --conditions "${conditions[@]}" --max_wer "${max_wer}" --stage_times "${stage_times}" \
-            --output_dir "${study_dir}" ${study_args} >"${study_dir}/make_report.log"
+            --inference_tag "${tag}" --output_dir "${study_dir}" ${study_args} >"${study_dir}/make_report.log"
         mark_done "${marker}" "${key}" "${study_dir}"/{RESULTS,claims}.md
     else
         cat "${study_dir}/claims.txt"
