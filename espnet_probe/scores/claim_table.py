@@ -71,12 +71,15 @@ class Table:
             reason in words.
         models: Architecture and training of models that are in the study even if
             they have no cell: what is asked of them is missing, not left out.
+        asked: The conditions that were asked for, clean first; empty to expect those
+            that have a cell.
     """
 
     cells: Mapping[Key, Cell]
     layers: Mapping[str, Sequence[str]]
     untrained: Mapping[Tuple[str, str], str] = field(default_factory=dict)
     models: Sequence[Tuple[str, str]] = ()
+    asked: Sequence[str] = ()
 
     def has(self, architecture: str, training: str) -> bool:
         """Return whether a model is in the study."""
@@ -100,9 +103,12 @@ class Table:
 
         That is every condition of the study, as soon as the measure is in one of them:
         a condition that was not scored is missing, and does not drop out of a claim.
+        It may have no cell at all, if it was asked for.
         """
         if not self.conditions(measure):
             return []
+        if self.asked:
+            return list(self.asked)
         return list(dict.fromkeys(key.condition for key in self.cells))
 
 

@@ -9,7 +9,7 @@ computed.
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -51,8 +51,16 @@ def is_condition(name: str) -> bool:
     return name == CLEAN or condition_of(f"set_{name}") == ("set", name)
 
 
+def in_order(conditions: Iterable[str]) -> List[str]:
+    """Return each condition once, from clean to the loudest noise.
+
+    Args:
+        conditions: Such as ``snr10`` and ``clean``.
+    """
+    return sorted(dict.fromkeys(conditions), key=_order)
+
+
 def _order(condition: str) -> float:
-    """Sort conditions from clean to the loudest noise."""
     return float("-inf") if condition == CLEAN else -float(condition[len("snr") :])
 
 
@@ -141,7 +149,7 @@ class CellReader:
             self.notes.append(f"not reconstructed: {', '.join(lacking)}")
         chosen = [layer for layer in self.described if layer.name in layers]
         cells: Dict[Key, Cell] = {}
-        for condition in sorted(names, key=_order):
+        for condition in in_order(names):
             results = read_sets(self.folder, chosen, [names[condition]])[0]
             for row in results.layers:
                 where = f"{condition}, {row.name}"

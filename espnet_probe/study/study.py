@@ -8,7 +8,7 @@ from espnet_probe.errors import ProbeError
 from espnet_probe.report.collect import find_reconstruct, read_config
 from espnet_probe.scores.claim_table import BASELINE, CLEAN, ROBUST, Key, Table
 from espnet_probe.scores.contrasts import Cell
-from espnet_probe.study.cells import CellReader, condition_of, is_condition
+from espnet_probe.study.cells import CellReader, condition_of, in_order, is_condition
 from espnet_probe.study.shared_trials import check_trials
 from espnet_probe.study.word_errors import WordErrors, read_errors
 
@@ -48,8 +48,9 @@ class Study:
 
     @property
     def conditions(self) -> List[str]:
-        """The conditions of all cells, in table order."""
-        return list(dict.fromkeys(key.condition for key in self.table.cells))
+        """The conditions asked for, else those of all cells, in table order."""
+        scored = dict.fromkeys(key.condition for key in self.table.cells)
+        return list(self.table.asked or scored)
 
 
 def set_of(base: str, condition: str) -> str:
@@ -173,13 +174,22 @@ def read_study(
             f"the probes differ ({'; '.join(sorted(probes))}), so that models do not "
             "differ by their training or architecture alone"
         )
-    table = Table(cells, layers, untrained, names)
+    asked = in_order(conditions or ())
+    table = Table(cells, layers, untrained, names, asked)
     study = Study(table, facts, notes, base, errors)
-    facts.append(f"conditions: {', '.join(study.conditions)}")
+    facts.append(_conditions(study))
     sets = [set_of(base, condition) for condition in study.conditions]
     every = list(dict.fromkeys(name for names in layers.values() for name in names))
     facts.append(check_trials(folders, sets, every))
     return study
+
+
+def _conditions(study: Study) -> str:
+    """Say which conditions are compared, and which of them have no score."""
+    scored = {key.condition for key in study.table.cells}
+    lacking = [one for one in study.conditions if one not in scored]
+    said = f"conditions: {', '.join(study.conditions)}"
+    return f"{said} (no score: {', '.join(lacking)})" if lacking else said
 
 
 def _probe(probe_exp: Path) -> str:

@@ -226,6 +226,15 @@ def test_only_the_named_conditions_are_compared(study, tmp_path):
     assert {cell["condition"] for cell in content["cells"]} == {"clean", "snr10"}
     assert not any("snr0" in where for _, where in answers(claims[1], 0))
     assert "vgg_blstm, robust: not reconstructed: snr5" in content["notes"]
+    # What was asked for and not scored leaves open what holds without it.
+    assert "conditions: clean, snr10, snr5 (no score: snr5)" in content["facts"]
+    step = answers(claims[1], 0)["vgg_blstm", "robust, snr5, cnn1 to cnn4"]
+    assert step["outcome"] == "missing"
+    verdicts = {claims[number]["verdict"] for number in range(1, 6)}
+    assert verdicts == {"cannot be decided"}
+    content, claims = check(tmp_path, *models(study), "--conditions", "snr10", "clean")
+    assert "conditions: clean, snr10" in content["facts"]
+    assert {claims[number]["verdict"] for number in range(1, 6)} == {"holds"}
     with pytest.raises(ProbeError, match="--conditions: got 'noisy', expected clean"):
         main([*models(study), "--conditions", "clean", "noisy"])
 
