@@ -56,7 +56,7 @@ def speakers_of(
         Speaker by utterance, and an empty text; or None, and the reason in words.
     """
     utts = set(needed)
-    paths = _scored_with(folder)
+    paths = scored_with(folder)
     paths += [f"{data}/{folder.name}/{name}" for data in DATA for name in MAPS]
     for path in paths:
         found = find_map(path, recipe, utts)
@@ -65,8 +65,16 @@ def speakers_of(
     return None, f"no speakers of all utterances in {', '.join(dict.fromkeys(paths))}"
 
 
-def _scored_with(folder: Path) -> List[str]:
-    """Return the files that the scores of a set took the speakers from."""
+def scored_with(folder: Path) -> List[str]:
+    """Return the files that the scores of a set took the speakers from.
+
+    Args:
+        folder: The results of the set, ``reconstruct_<tag>/<set>``. Scores that cannot
+            be read are passed over.
+
+    Returns:
+        Paths as the scores name them, from the folder that the stages ran in.
+    """
     found = []
     for path in sorted(folder.glob("*/verification.json")):
         try:

@@ -21,12 +21,15 @@ def number_of(text: str, path: Path) -> float:
         path: The table, for the message.
 
     Raises:
-        ProbeError: If it is none.
+        ProbeError: If it is none, or not a finite one.
     """
     try:
-        return float(text)
+        number = float(text)
     except ValueError as error:
         raise ProbeError(f"{path}: {text!r} is no number; score again") from error
+    if not math.isfinite(number):
+        raise ProbeError(f"{path}: {text!r} is no finite number; score again")
+    return number
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> List[Dict[str, str]]:

@@ -10,6 +10,7 @@ import yaml
 from espnet_probe.errors import ProbeError
 from espnet_probe.features.log_mel import LogMelConfig
 from espnet_probe.report.mels import Mel
+from espnet_probe.report.speaker_map import scored_with
 from espnet_probe.report.unit_scores import read_units
 from espnet_probe.scores.residual_noise import noise_kept
 from espnet_probe.study.mels import ORACLE, read_index
@@ -77,11 +78,8 @@ def read_records(reconstruct: Path, name: str) -> Dict[str, Record]:
     """
     recipe = reconstruct.resolve().parents[2]
     folders = [recipe / "dump" / "raw" / name, recipe / "data" / name]
-    scores = reconstruct / name / "natural" / "verification.json"
-    if scores.is_file():
-        document = json.loads(scores.read_text(encoding="utf-8"))
-        said = Path(str(document.get("bootstrap", {}).get("speakers_from", ""))).parent
-        folders += [recipe / said, said]
+    for said in scored_with(reconstruct / name):
+        folders += [recipe / Path(said).parent, Path(said).parent]
     path = next((one / "noise.jsonl" for one in folders if _has_records(one)), None)
     if path is None:
         return {}
@@ -114,7 +112,10 @@ def noise_text(record: Optional[Record], condition: str) -> str:
         what = f"babble of {len(files)} voices"
     else:
         what = f"{source} ({', '.join(files)})" if files else source
-    return f"{what}, {float(record.get('snr', condition[3:])):g} dB SNR"
+    snr = record.get("snr", condition[3:])
+    if snr is None:
+        return "no noise, since the speech is silent"
+    return f"{what}, {float(snr):g} dB SNR"
 
 
 def choose_condition(conditions: Sequence[str], wanted: Optional[str]) -> str:

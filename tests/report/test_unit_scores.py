@@ -76,6 +76,10 @@ def test_undefined_scores_are_left_out_and_broken_ones_named(tmp_path: Path) -> 
     table.write_text("utt_id,stoi\na1,half\n")
     with pytest.raises(ProbeError, match="quality.csv: 'half' is no number"):
         read_units(table, "stoi")
+    for number in ("nan", "-inf"):
+        table.write_text(f"utt_id,stoi\na1,0.5\na2,{number}\n")
+        with pytest.raises(ProbeError, match=f"'{number}' is no finite number"):
+            read_units(table, "stoi")
     table.write_text("utt_id,pesq_wb\na1,0.5\n")
     with pytest.raises(ProbeError, match="expected columns utt_id, stoi"):
         read_units(table, "stoi")

@@ -22,6 +22,7 @@ from espnet_probe.study.mel_example import (
     choose_utterance,
     noise_text,
     pick_layers,
+    read_records,
 )
 from espnet_probe.study.mel_figure import band_places, draw_mels, noise_box
 from espnet_probe.study.study import Model, Study
@@ -97,6 +98,33 @@ def test_the_noise_in_words() -> None:
     babble = record("babble", "a.wav", "b.wav", "c.wav")
     assert noise_text(babble, "snr10") == "babble of 3 voices, 10 dB SNR"
     assert noise_text(None, "snr-5") == "-5 dB SNR"
+    silent = {**music, "snr": None}
+    assert noise_text(silent, "snr10") == "no noise, since the speech is silent"
+
+
+@pytest.mark.parametrize("scores", ['{"bootstrap": {', '{"bootstrap": null}', "[]"])
+def test_records_are_found_beside_scores_that_say_nothing(
+    tmp_path: Path, scores: str
+) -> None:
+    folder = tmp_path / "exp" / "probe_a" / "reconstruct_a"
+    path = folder / "test_snr10" / "natural" / "verification.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(scores)
+    assert read_records(folder, "test_snr10") == {}
+    data = tmp_path / "data" / "test_snr10"
+    data.mkdir(parents=True)
+    (data / "noise.jsonl").write_text('{"utt_id": "a-1", "snr": 10}\n')
+    assert list(read_records(folder, "test_snr10")) == ["a-1"]
+
+
+def test_records_lie_where_the_scores_speakers_do(tmp_path: Path) -> None:
+    folder = tmp_path / "exp" / "probe_a" / "reconstruct_a"
+    path = folder / "test_snr10" / "natural" / "verification.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"bootstrap": {"speakers_from": "mine/test/utt2spk"}}')
+    (tmp_path / "mine" / "test").mkdir(parents=True)
+    (tmp_path / "mine" / "test" / "noise.jsonl").write_text('{"utt_id": "a-1"}\n')
+    assert list(read_records(folder, "test_snr10")) == ["a-1"]
 
 
 def test_layers_with_a_picture() -> None:
