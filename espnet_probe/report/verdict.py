@@ -2,8 +2,9 @@
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from espnet_probe.report.results import Row, SetResults
 from espnet_probe.report.unit_scores import difference_over_speakers
@@ -15,6 +16,7 @@ from espnet_probe.report.values import (
     full_text,
     mean_text,
 )
+from espnet_probe.scores.contrasts import Contrast
 
 #: With fewer speakers, what rests on an interval is said with a warning: a percentile
 #: interval is too narrow by about sqrt((n - 1) / n) and more (see scores/intervals.py).
@@ -145,45 +147,62 @@ def compare_stoi(first: Row, last: Row) -> Statement:
     """Say how far STOI falls from the first to the last layer.
 
     The means' own intervals are over utterances. What is judged is the difference of
-    the same utterances, by its interval over speakers.
+    the same utterances, averaged by speaker, by its interval over speakers; the drop
+    that is said is that one too, as it may differ from that of the means.
     """
     gap = _missing(STOI, first, last)
     if gap is not None:
         return gap
     high, low = first.values[STOI.key], last.values[STOI.key]
     assert low.mean is not None and high.mean is not None
-    drop = high.mean - low.mean
+    found = difference_over_speakers(first.folder, last.folder)
+    judged = found.low is not None and found.high is not None
+    drop = found.value if judged else high.mean - low.mean
     verb = "falls" if drop > 0 else "does not fall"
     text = (
         f"STOI {verb} from {first.name} {full_text(high, STOI)} to {last.name} "
         f"{full_text(low, STOI)}: a drop of {drop:.{STOI.digits}f}"
     )
-    found = difference_over_speakers(first.folder, last.folder)
     if found.low is None or found.high is None:
         text += f", with no interval to judge it by ({found.basis})."
         return Statement(text, None, _sources(high, low))
-    bounds = f"[{found.low:.{STOI.digits}f}, {found.high:.{STOI.digits}f}]"
-    text += f", of the same utterances {bounds} ({found.basis})."
+    text += f", of the same utterances, averaged by speaker, {_bounds(found)}."
     holds = None if found.low <= 0 <= found.high else found.low > 0
     return Statement(text, holds, _sources(high, low))
 
 
-def _surely_better(better: Row, worse: Row, metric: Metric) -> Optional[bool]:
-    """Return whether the interval says that a row is better; None without interval.
+def _bounds(found: Contrast) -> str:
+    """Print the interval of a difference of STOIs and what it comes from."""
+    return (
+        f"[{found.low:.{STOI.digits}f}, {found.high:.{STOI.digits}f}] ({found.basis})"
+    )
 
-    That of STOI is of the difference; equal error rates have their own intervals.
+
+def _ahead(one: Row, other: Row, metric: Metric) -> Tuple[float, Optional[bool]]:
+    """Return by how much a row is better than another, and whether that is sure.
+
+    With STOI both are of the difference over speakers, where it has an interval; equal
+    error rates have their own intervals.
+
+    Returns:
+        The difference, below zero if the other row is better; and whether an interval
+        parts the two, None if there is none.
     """
     if metric.key == STOI.key:
-        found = difference_over_speakers(better.folder, worse.folder)
-        return None if found.low is None else found.low > 0
-    upper, lower = worse.values[metric.key], better.values[metric.key]
-    return apart(lower, upper) if not metric.higher_is_better else apart(upper, lower)
+        found = difference_over_speakers(one.folder, other.folder)
+        if found.low is not None and found.high is not None:
+            return found.value, not found.low <= 0 <= found.high
+        return _mean(one, metric) - _mean(other, metric), None
+    ahead = _mean(other, metric) - _mean(one, metric)
+    better, worse = (one, other) if ahead >= 0 else (other, one)
+    return ahead, apart(better.values[metric.key], worse.values[metric.key])
 
 
 def bounded(results: SetResults, metric: Metric) -> Statement:
     """Say whether natural and oracle bound the layers: natural, oracle, layers.
 
-    Neither yes nor no is said without intervals that part the numbers.
+    Neither yes nor no is said without intervals that part the numbers. Every pair is
+    looked at, so that one out of order by chance hides none that surely is.
     """
     sign = 1 if metric.higher_is_better else -1
     chain: List[Row] = []
@@ -204,17 +223,21 @@ def bounded(results: SetResults, metric: Metric) -> Statement:
     )
     sources = _sources(*(row.values[metric.key] for row in chain))
     text = f"{metric.title}, bounds: {words} (the best layer). "
-    for better, worse in zip(chain, chain[1:]):
-        if sign * _mean(better, metric) >= sign * _mean(worse, metric):
-            continue
-        text += f"{worse.name} is better than {better.name}"
-        separate = _surely_better(worse, better, metric)
-        if separate:
-            text += ", intervals apart: the controls do not bound the layers."
+    steps: List[Optional[bool]] = []
+    reversed_pairs: Dict[str, Optional[bool]] = {}
+    for better, worse in combinations(chain, 2):
+        ahead, separate = _ahead(better, worse, metric)
+        steps.append(separate)
+        if ahead < 0:
+            reversed_pairs[f"{worse.name} is better than {better.name}"] = separate
+    if reversed_pairs:
+        told = [f"{pair}{_OVERLAP[sure]}" for pair, sure in reversed_pairs.items()]
+        text += "; ".join(told)
+        if any(reversed_pairs.values()):
+            text += ": the controls do not bound the layers."
             return Statement(text, False, sources)
-        return Statement(f"{text}{_OVERLAP[separate]}.", None, sources)
+        return Statement(f"{text}.", None, sources)
     text += "Natural and oracle bound the layers"
-    steps = [_surely_better(one, two, metric) for one, two in zip(chain, chain[1:])]
     sure = all(steps)
     if not sure:
         text += _OVERLAP[None if None in steps else False]
@@ -235,12 +258,17 @@ def oracle_gap(results: SetResults) -> Optional[Statement]:
     top, value = oracle.values[STOI.key], first.values[STOI.key]
     if top.mean is None or value.mean is None:
         return None
-    gap = top.mean - value.mean
-    side = "below" if gap >= 0 else "above"
+    found = difference_over_speakers(oracle.folder, first.folder)
+    judged = found.low is not None and found.high is not None
+    gap = found.value if judged else top.mean - value.mean
     text = (
-        f"STOI of {first.name}, {mean_text(value, STOI)}, lies "
-        f"{abs(gap):.{STOI.digits}f} {side} the oracle's {mean_text(top, STOI)}."
+        f"STOI of the oracle, {mean_text(top, STOI)}, minus that of {first.name}, "
+        f"{mean_text(value, STOI)}: {gap:.{STOI.digits}f}"
     )
+    if judged:
+        text += f", of the same utterances, averaged by speaker, {_bounds(found)}."
+    else:
+        text += f", with no interval to judge it by ({found.basis})."
     return Statement(text, None, _sources(top, value), is_note=True)
 
 

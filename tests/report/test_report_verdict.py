@@ -1,5 +1,6 @@
 """What the report states follows from the numbers, and only from them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Optional, Tuple
 
@@ -129,10 +130,48 @@ def test_stoi_drop_is_judged_over_speakers(tmp_path: Path) -> None:
     assert said.holds is None and "no speakers of all utterances" in said.text
 
 
+def uneven(folder: Path, voices: Dict[str, float], many: int) -> Row:
+    """Return a row like :func:`scored`, the first speaker with many utterances."""
+    said = scored(folder, voices)
+    first = next(iter(voices))
+    utts = [f"{first}-{n}" for n in range(3, many)]
+    with (folder / "quality.csv").open("a") as file:
+        file.writelines(f"{utt},{voices[first]}\n" for utt in utts)
+    people = folder.parents[4] / "dump" / "raw" / folder.parent.name / "utt2spk"
+    lines = "".join(f"{utt} {first}\n" for utt in utts)
+    people.write_text(people.read_text() + lines)
+    number = 3 * len(voices) + len(utts)
+    total = 3 * sum(voices.values()) + len(utts) * voices[first]
+    stoi = value(total / number, 0.001)
+    return Row(said.name, folder, LAYER, {**said.values, STOI.key: stoi}, {})
+
+
+def test_the_drop_that_is_said_is_that_of_the_interval(tmp_path: Path) -> None:
+    folder = tmp_path / "exp" / "probe" / "reconstruct_gl" / "test"
+    # One speaker of many utterances rises, the others fall.
+    first = uneven(folder / "cnn1", stois(0.5, *[0] * 6), 40)
+    last = uneven(folder / "blstm5", stois(0.4, 0.15, 0, 0.02, -0.02, 0, 0), 40)
+    means = [one.values[STOI.key].mean for one in (first, last)]
+    assert means[0] is not None and means[1] is not None and means[1] > means[0]
+    said = compare_stoi(first, last)
+    # Five drops near 0.1, one of -0.05: (5 x 0.1 - 0.05) / 6.
+    assert "STOI falls from cnn1" in said.text and "a drop of 0.075, of" in said.text
+    low, high = np.array(said.text.split("[")[3].split("]")[0].split(","), float)
+    assert low < 0.075 < high and said.holds is True
+    gap = oracle_gap(
+        SetResults("test", [replace(first, layer=None, name="oracle"), last])
+    )
+    assert gap is not None and ": 0.075, of the same utterances" in gap.text
+    assert f"[{low:.3f}, {high:.3f}] (paired, 6 speakers" in gap.text
+
+
 def test_stoi_without_single_utterances_is_not_judged() -> None:
     first, last = pair(value(1, 1), value(1, 1))
     said = compare_stoi(first, last)
     assert said.holds is None and "a drop of 0.400, with no interval" in said.text
+    oracle = row("oracle", value(1, 1), value(0.9, 0.1), is_layer=False)
+    gap = oracle_gap(SetResults("s", [oracle, first]))
+    assert gap is not None and ": 0.100, with no interval to judge it by" in gap.text
 
 
 def test_stoi_bounds_are_judged_over_speakers(tmp_path: Path) -> None:
@@ -149,6 +188,15 @@ def test_stoi_bounds_are_judged_over_speakers(tmp_path: Path) -> None:
     odd = scored(folder / "odd", wild)
     said = bounded(SetResults("test", [natural, oracle, odd]), STOI)
     assert said.holds is None and "do not part" in said.text
+    # A weak violation comes first, and does not hide the one that is sure.
+    near = scored(folder / "near", stois(0.5, *(3 * step + 1e-3 for step in small)))
+    oracle = Row("oracle", near.folder, None, near.values, {})
+    above = scored(folder / "above", stois(0.6, *small))
+    said = bounded(SetResults("test", [natural, oracle, above]), STOI)
+    assert "oracle is better than natural, but the intervals do not" in said.text
+    assert "above is better than oracle, intervals apart" in said.text
+    assert "above is better than natural, intervals apart" in said.text
+    assert said.holds is False
 
 
 @pytest.mark.parametrize(
@@ -157,6 +205,8 @@ def test_stoi_bounds_are_judged_over_speakers(tmp_path: Path) -> None:
         (2.0, 4.1, 9.0, True),
         (2.0, 9.0, 4.0, False),
         (5.0, 4.0, 9.0, None),
+        # The layer surely before the oracle, and the oracle perhaps before natural.
+        (10.0, 9.0, 4.0, False),
         # In order, as far as the means say.
         (2.0, 3.5, 9.0, None),
     ],
