@@ -105,6 +105,15 @@ def test_two_models_on_the_same_sets_once(recipe: Recipe) -> None:
     ends = [call.split("--output_dir exp/study_noisy ")[1] for call in recipe.calls]
     assert ends == ["--alike 2", "--paper"]
 
+    # Without --musan and stage 2 the noise is still that of the sets.
+    study(recipe, "--musan", "", "--stage", "14", "--study_args", "")
+    path = recipe.folder / "exp/study_noisy/study.yaml"
+    assert yaml.safe_load(path.read_text())["noise"] == "generated"
+    (recipe.folder / "data/test_snr0/noise_name").write_text("musan\n")
+    (recipe.folder / "data/train_noisy_only/noise_name").unlink()
+    study(recipe, "--stage", "14")
+    assert yaml.safe_load(path.read_text())["noise"] == "musan, not known"
+
     # A second reconstruction of the same probes: the report is of the one just made.
     study(recipe, "--vocoder_preset", "fast", "--stage", "8")
     for call in recipe.calls[-2:]:

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(
 
 ALONE = ("--stage", "2", "--stop_stage", "2")
 NOISE = (*ALONE, "--noise", "true", "--musan", "musan")
+MADE = ("train_noisy_only", "test_snr20", "test_snr10", "test_snr0")
 
 
 @pytest.fixture
@@ -86,11 +87,16 @@ def test_noise_is_generated_where_that_is_asked_for(recipe: Recipe) -> None:
     recipe.probe(*NOISE, "--musan", "generated")
     assert recipe.modules == ["make_noise", "mix_noise"]
     assert "--musan data/generated_noise --seed 0" in recipe.call("mix_noise")
+    names = [recipe.folder / "data" / dset / "noise_name" for dset in MADE]
+    assert [name.read_text() for name in names] == ["generated\n"] * len(MADE)
+    # Sets that were made before stage 2 left the name get it.
+    names[0].unlink()
     recipe.probe(*NOISE, "--musan", "generated")
-    assert recipe.calls == []
+    assert recipe.calls == [] and names[0].read_text() == "generated\n"
     # Recorded noise takes its place in all sets.
     recipe.probe(*NOISE)
     assert recipe.modules == ["mix_noise"] and len(recipe.calls) == 12
+    assert [name.read_text() for name in names] == ["musan\n"] * len(MADE)
 
 
 def test_what_changed_is_mixed_again(recipe: Recipe) -> None:
@@ -123,6 +129,7 @@ def test_killed_mixing_is_not_taken_for_done(recipe: Recipe) -> None:
     recipe.probe(*NOISE, fail_on="espnet_probe.bin.mix_noise", code=1)
     assert "the reason why espnet_probe.bin.mix_noise failed" in recipe.output
     assert not list((recipe.folder / "data").glob("*/.noise.done"))
+    assert not list((recipe.folder / "data").glob("*/noise_name"))
     recipe.probe(*NOISE)
     assert len(recipe.calls) == 12
 

@@ -61,12 +61,30 @@ check_models() {
     fi
 }
 
+# noise_names: prints which noise the noisy sets of the study are made with, as stage 2
+# left it beside them: this call may have left out stage 2, or may name another folder.
+noise_names() {
+    local dset snr sets=()
+    for dset in ${test_sets}; do
+        for snr in ${snrs}; do
+            sets+=("${dset}_snr${snr}")
+        done
+    done
+    if [ "${probe_train}" != clean ] || [[ " ${models} " == *"_robust "* ]]; then
+        sets+=("${train_set}_noisy_only")
+    fi
+    for dset in "${sets[@]}"; do
+        if [ -s "data/${dset}/noise_name" ]; then
+            cat "data/${dset}/noise_name"
+        else
+            echo "not known"
+        fi
+    done | awk '!seen[$0]++' | paste -s -d , - | sed -e 's/,/, /g'
+}
+
 # write_study <file>: what was trained and probed, for the record.
 write_study() {
-    local model dset snr i musan=
-    for ((i = 0; i < ${#all_opts[@]}; i += 2)); do
-        [ "${all_opts[i]}" != --musan ] || musan=${all_opts[i + 1]}
-    done
+    local model dset snr
     # Of a list of test sets the first is the one that models are compared on.
     dset=${test_sets%% *}
     {
@@ -74,8 +92,7 @@ write_study() {
         echo "probe_train: ${probe_train}"
         echo "robust_train: ${robust_train}"
         echo "seed: ${seed}"
-        # The name alone: where the folder lies says nothing.
-        echo "noise: $(basename "${musan}")"
+        echo "noise: $(noise_names)"
         echo "probe_config: ${probe_config}"
         echo "conditions:"
         echo "  clean: ${dset}"

@@ -40,7 +40,7 @@ quality_reference() {
 
 # mix_set <clean set> <noisy set> <option of mix_noise>...
 mix_set() {
-    local clean=data/$1 noisy=data/$2 marker=data/$2/.noise.done key jobs opts
+    local clean=data/$1 noisy=data/$2 marker=data/$2/.noise.done key jobs opts name
     shift 2
     if [ ! -s "${clean}/wav.scp" ]; then
         log "Error: ${clean}/wav.scp is missing or empty: run stage 1 first, or check the name of the set"
@@ -54,6 +54,7 @@ mix_set() {
         jobs=$(min "${nj}" "$(<"${clean}"/wav.scp wc -l)")
         mkdir -p "${noisy}/logdir"
         log "Mixing started... log: '${noisy}/logdir/mix_noise.*.log'"
+        rm -f "${noisy}/noise_name"
         # shellcheck disable=SC2086
         run_jobs "${train_cmd}" 0 "${jobs}" "${noisy}"/logdir/mix_noise.JOB.log \
             ${python} -m espnet_probe.bin.mix_noise --job "JOB/${jobs}" ${opts}
@@ -61,6 +62,12 @@ mix_set() {
         ${python} -m espnet_probe.bin.mix_noise --merge ${opts}
         mark_done "${marker}" "${key}" "${noisy}"/{wav.scp,utt2spk,spk2utt,noise.jsonl}
     fi
+    # Of which noise the set is, for a study's record; also of a set that was made before.
+    # The name alone: where the folder lies says nothing.
+    name=$(basename "${musan}")
+    [ "${musan}" != data/generated_noise ] || name=generated
+    echo "${name}" >"${noisy}/noise_name.tmp"
+    mv "${noisy}/noise_name.tmp" "${noisy}/noise_name"
 }
 
 # make_noisy_sets: stage 2. Of data/<train>, data/<train>_noisy_only and, with the clean
