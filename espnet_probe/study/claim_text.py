@@ -160,6 +160,11 @@ def as_dict(claims: Sequence[Claim], study: Study) -> Dict[str, Any]:
         "facts": list(study.facts),
         "notes": list(study.notes),
         "warnings": warnings(claims),
+        "conditions": study.conditions,
+        "models": [
+            {"architecture": name, "training": training}
+            for name, training in study.table.models
+        ],
         "layers": {name: list(own) for name, own in study.table.layers.items()},
         "not_trained_enough": [
             {"architecture": name, "training": training, "reason": reason}

@@ -1,11 +1,12 @@
 """What check_claims found, taken into the joined report if it is of the same cells."""
 
+import math
 from pathlib import Path
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, Mapping, Tuple
 
 from espnet_probe.report.results import read_document
 from espnet_probe.report.tables import escape, markdown_table
-from espnet_probe.scores.claim_table import EER, STOI, Key
+from espnet_probe.scores.claim_table import NOT_TRAINED, Key
 from espnet_probe.study.study import Study
 
 #: The place of a cell in ``claims.json``.
@@ -29,7 +30,7 @@ def claims_section(path: Path, study: Study) -> Tuple[str, str]:
     if document is None:
         return "", f"claims: {problem}"
     try:
-        stale = _other_cell(document["cells"], study)
+        stale = _other(document, study)
         lines = [
             [
                 f"{claim['number']}. {escape(claim['statement'])}",
@@ -54,17 +55,36 @@ def _each(verdicts: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {said}" for name, said in verdicts.items())
 
 
-def _other_cell(cells: List[Mapping[str, Any]], study: Study) -> Optional[str]:
-    """Return the place of a cell that the study does not have so; None if all agree."""
-    known = study.table.cells
-    checked = {Key(*(str(cell[name]) for name in PLACE)): cell for cell in cells}
-    for key, cell in checked.items():
-        own = known.get(key)
-        # The noise that is left has no table in the report.
-        if key.measure in (EER, STOI) and (own is None or own.value != cell["value"]):
+def _other(document: Mapping[str, Any], study: Study) -> str:
+    """Return what differs between the claims and the study; empty if nothing does.
+
+    The claims may be of fewer layers: cells of others are not compared.
+    """
+    table = study.table
+    conditions = [str(one) for one in document["conditions"]]
+    if conditions != study.conditions:
+        return f"of {', '.join(conditions)}; shown are {', '.join(study.conditions)}"
+    for name, own_pairs, what in (
+        ("models", set(table.models), "is a model"),
+        ("not_trained_enough", set(table.untrained), f"is {NOT_TRAINED}"),
+    ):
+        pairs = {(str(m["architecture"]), str(m["training"])) for m in document[name]}
+        for pair in sorted(pairs ^ own_pairs):
+            where = "there" if pair in pairs else "here"
+            return f"{', '.join(pair)} {what} {where} alone"
+    checked = {
+        Key(*(str(cell[name]) for name in PLACE)): float(cell["value"])
+        for cell in document["cells"]
+    }
+    layers = document["layers"]
+    known = {
+        key: cell.value
+        for key, cell in table.cells.items()
+        if key.layer in layers.get(key.architecture, ())
+    }
+    for key in [*checked, *known]:
+        own, then = known.get(key), checked.get(key)
+        # Another machine may add up in another order.
+        if own is None or then is None or not math.isclose(own, then, rel_tol=1e-9):
             return ", ".join(key)
-    pairs = {key[:3] for key in checked}
-    for key in known:
-        if key[:3] not in pairs:
-            return ", ".join(key[:3])
-    return None
+    return ""

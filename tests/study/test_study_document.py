@@ -8,6 +8,7 @@ from typing import Callable, Dict, List, Tuple
 
 import numpy as np
 import pytest
+from omniio import kaldi
 
 from espnet_probe.bin import check_claims, make_report
 from espnet_probe.errors import ProbeError
@@ -42,6 +43,14 @@ def write_units(folder: Path, values: Dict[str, float]) -> None:
     document = json.loads((folder / "quality.json").read_text())
     document["stoi"]["mean"] = float(np.mean(list(values.values())))
     (folder / "quality.json").write_text(json.dumps(document))
+
+
+def write_noise(noisy: Path, clean: Path, level: float) -> None:
+    """Write the mels of a clean folder into another, a pattern added."""
+    mels = dict(kaldi.load_scp(str(clean / "feats.scp")))
+    pattern = np.sin(np.arange(80)).astype(np.float32)
+    louder = {utt: mel + level * pattern for utt, mel in mels.items()}
+    kaldi.save_ark(str(noisy / "feats.ark"), louder, scp=str(noisy / "feats.scp"))
 
 
 @pytest.fixture
@@ -283,10 +292,51 @@ def test_verdicts_stand_in_the_report_if_they_are_of_its_cells(
     check_claims.main([*command, "--conditions", "clean", "snr10"])
     text = report(models, output)
     assert "## The paper's claims" not in text
-    assert "claims.json is of other results (vgg_blstm, baseline, snr0)" in text
+    assert "of other results (of clean, snr10; shown are clean, snr10, snr0)" in text
     check_claims.main(command)
     write_units(models["robust"] / "reconstruct_gl" / SETS[1] / "cnn2", {"a": 0.5})
     assert "(vgg_blstm, robust, snr10, cnn2, stoi)" in report(models, output)
+
+
+def test_verdicts_are_stale_whatever_has_changed(
+    models: Dict[str, Path], tmp_path: Path
+) -> None:
+    output = tmp_path / "joined"
+    given = [f"vgg_blstm:{training}={exp}" for training, exp in models.items()]
+    command = ["--model", *given, "--set", SETS[0], "--output_dir", str(output)]
+    folder = models["robust"] / "reconstruct_gl"
+    # A measure that is scored later.
+    scores = [*folder.glob("*/cnn2/quality.json"), *folder.glob("*/cnn2/quality.csv")]
+    for path in scores:
+        path.rename(path.with_suffix(".later" + path.suffix))
+    check_claims.main(command)
+    assert "## The paper's claims" in report(models, output)
+    for path in scores:
+        path.with_suffix(".later" + path.suffix).rename(path)
+    text = report(models, output)
+    assert "## The paper's claims" not in text
+    assert "of other results (vgg_blstm, robust, clean, cnn2, stoi)" in text
+    # Another limit, so that no verdict stands beside a table full of marks.
+    check_claims.main([*command, "--max_wer", "none"])
+    assert "## The paper's claims" in report(models, output)
+    text = report(models, output, "--max_wer", "10")
+    assert "## The paper's claims" not in text
+    assert "(vgg_blstm, baseline is not trained enough here alone)" in text
+    # The noise that is left, from mels.
+    for level, row in ((1.0, "oracle"), (0.5, "blstm1")):
+        write_noise(folder / SETS[1] / row, folder / SETS[0] / row, level)
+    check_claims.main(command)
+    found = json.loads((output / "claims.json").read_text())["cells"]
+    (kept,) = [c["value"] for c in found if c["measure"] == "noise_kept"]
+    assert kept == pytest.approx(0.5, abs=1e-3)
+    assert "## The paper's claims" in report(models, output)
+    write_noise(folder / SETS[1] / "blstm1", folder / SETS[0] / "blstm1", 0.9)
+    text = report(models, output)
+    assert "(vgg_blstm, robust, snr10, blstm1, noise_kept)" in text
+    # Fewer models.
+    check_claims.main(command)
+    text = report({"robust": models["robust"]}, output)
+    assert "(vgg_blstm, baseline is a model there alone)" in text
 
 
 def test_mistakes_are_errors(models: Dict[str, Path], tmp_path: Path) -> None:
