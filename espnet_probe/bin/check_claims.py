@@ -42,6 +42,11 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", help="the clean test set, if there are several")
     parser.add_argument("--inference_tag", help="which reconstruct_<tag>")
     parser.add_argument(
+        "--decoding",
+        help="whose word error rates count: a folder in each recogniser's experiment, "
+        "such as decode_asr_model_valid.acc.ave; without it one of the probed weights",
+    )
+    parser.add_argument(
         "--conditions",
         nargs="+",
         metavar="CONDITION",
@@ -115,6 +120,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
             num_draws=args.num_bootstrap,
             seed=args.seed,
             conditions=args.conditions,
+            decoding=args.decoding,
         )
     claims = check_claims(study.table, args.alike)
     command = f"python -m espnet_probe.bin.check_claims {shlex.join(arguments)}"

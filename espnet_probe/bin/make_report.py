@@ -61,6 +61,11 @@ def get_parser() -> argparse.ArgumentParser:
         "without it all that have results",
     )
     parser.add_argument(
+        "--decoding",
+        help="with --model: whose word error rates count, a folder in each "
+        "recogniser's experiment; without it one of the probed weights",
+    )
+    parser.add_argument(
         "--no_figures", action="store_true", help="with --model: tables alone"
     )
     parser.add_argument(
@@ -132,6 +137,7 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
         # The tables take their intervals of EERs from the scores' files.
         num_draws=2,
         conditions=args.conditions,
+        decoding=args.decoding,
     )
     plots, notes = {}, []
     if not args.no_figures:

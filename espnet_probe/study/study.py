@@ -96,6 +96,7 @@ def read_study(
     num_draws: int = 1000,
     seed: int = 0,
     conditions: Optional[Sequence[str]] = None,
+    decoding: Optional[str] = None,
 ) -> Study:
     """Read the results of several models.
 
@@ -109,6 +110,8 @@ def read_study(
         num_draws: Draws of speakers for differences of equal error rates.
         seed: Seed of the draws.
         conditions: Such as ``clean`` and ``snr10``; None for all that are there.
+        decoding: The decoding whose word error rates count, a folder in each
+            recogniser's; None to choose one.
 
     Raises:
         ProbeError: If a model is named twice, results are missing altogether, the
@@ -145,7 +148,7 @@ def read_study(
         pair = (model.architecture, model.training)
         cells.update(reader.cells(own, *pair, conditions))
         embedders.update(dict.fromkeys(reader.embedders, title))
-        errors[pair] = read_errors(model.probe_exp)
+        errors[pair] = read_errors(model.probe_exp, decoding)
         rate, said = _word_errors(errors[pair], base)
         probe = _probe(model.probe_exp)
         facts.append(f"{title}: {model.probe_exp}, probe {probe}, {said}")

@@ -7,7 +7,7 @@ so every other decoding comes with a remark.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Set, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from espnet_probe.report.collect import read_config, read_wer, upstream_facts
 from espnet_probe.report.values import Value
@@ -31,6 +31,16 @@ class WordErrors:
     reason: str = ""
 
 
+class _Decoded(NamedTuple):
+    """A decoding of a set: its folder, how well it fits, its rate and what is said."""
+
+    place: str
+    rank: Tuple[int, bool]
+    rate: float
+    value: Value
+    remark: str
+
+
 def upstream_folder(probe_exp: Path) -> Optional[Path]:
     """Return the experiment of the probed recogniser; None if it is not here.
 
@@ -45,14 +55,18 @@ def upstream_folder(probe_exp: Path) -> Optional[Path]:
     return None
 
 
-def read_errors(probe_exp: Path) -> WordErrors:
+def read_errors(probe_exp: Path, decoding: Optional[str] = None) -> WordErrors:
     """Read the word error rates of a probed model, by set.
 
-    A decoding that names the probed weights comes before one that names none, and that
-    before one that names others. Of several alike the lowest rate counts.
+    Of several decodings one that names the probed weights comes before one that names
+    none, and that before one that names others; then one of as many utterances and
+    words as the test set has, before one of another or older set. Of those that are
+    left the highest rate counts, so that none lifts a model, and a remark says so.
 
     Args:
         probe_exp: The probe experiment; its ``config.yaml`` names model and weights.
+        decoding: The folder of the decoding that counts, in the recogniser's; None to
+            choose as above.
     """
     folder = upstream_folder(probe_exp)
     if folder is None:
@@ -60,22 +74,51 @@ def read_errors(probe_exp: Path) -> WordErrors:
     weights = read_config(probe_exp / "config.yaml").get("upstream_model")
     weights = weights if isinstance(weights, str) else None
     names = _same_weights(folder, weights)
-    best: Dict[str, Tuple[int, float]] = {}
+    found: Dict[str, List[_Decoded]] = {}
+    for one in read_wer(folder):
+        place, _, name = one.decoding.rpartition("/")
+        if one.value.mean is None or decoding not in (None, place):
+            continue
+        rank, remark = _judge(place, names, weights)
+        fits = decoding is not None or _fits(one.value, folder.resolve(), name)
+        decoded = _Decoded(place, (rank, not fits), one.value.mean, one.value, remark)
+        found.setdefault(name, []).append(decoded)
     values: Dict[str, Value] = {}
     remarks: Dict[str, str] = {}
-    for one in read_wer(folder):
-        decoding, _, name = one.decoding.rpartition("/")
-        if one.value.mean is None:
-            continue
-        rank, remark = _judge(decoding, names, weights)
-        if name in best and best[name] <= (rank, one.value.mean):
-            continue
-        best[name], values[name] = (rank, one.value.mean), one.value
-        remarks.pop(name, None)
-        if remark:
-            remarks[name] = remark
-    reason = "" if values else f"no score_wer/wer.json below {folder}"
+    for name, decodings in found.items():
+        taken = min(decodings, key=lambda one: (one.rank, -one.rate))
+        said = [taken.remark, _passed_over(taken, decodings)]
+        values[name] = taken.value
+        if any(said):
+            remarks[name] = "; ".join(part for part in said if part)
+    where = folder if decoding is None else folder / decoding
+    reason = "" if values else f"no score_wer/wer.json below {where}"
     return WordErrors(values, remarks, reason)
+
+
+def _passed_over(taken: _Decoded, decodings: Sequence[_Decoded]) -> str:
+    """Say which decodings of the same weights there are besides; empty if none."""
+    others = [
+        f"{one.place} ({one.rate:.1f} %)"
+        for one in decodings
+        if one is not taken and one.rank[0] == taken.rank[0]
+    ]
+    if not others:
+        return ""
+    return f"it is that of {taken.place}; there are others: {', '.join(others)}"
+
+
+def _fits(value: Value, folder: Path, name: str) -> bool:
+    """Return whether a rate is of the test set as it is; true if that is not there."""
+    text = folder.parents[1] / "dump" / "raw" / name / "text"
+    if not text.is_file():
+        return True
+    lines = [line.split() for line in text.read_text("utf-8", "replace").splitlines()]
+    size = {"utterances": 0, "words": 0}
+    for line in filter(None, lines):
+        size["utterances"] += 1
+        size["words"] += len(line) - 1
+    return all(value.counts.get(unit) == number for unit, number in size.items())
 
 
 def _same_weights(folder: Path, weights: Optional[str]) -> Set[str]:

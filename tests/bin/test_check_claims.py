@@ -116,7 +116,8 @@ def test_few_speakers_are_warned_of_for_all_measures(study, tmp_path, monkeypatc
     # There are mels of 8 of the study's 24 speakers.
     monkeypatch.setattr(claim_text, "FEW_SPEAKERS", 9)
     content, _ = check(tmp_path, *models(study))
-    assert "only 8 speakers" in content["warnings"][0]
+    said = "only 8 speakers (EER: 24, STOI: 24, noise: 8): intervals"
+    assert said in content["warnings"][0]
     assert "STOI and noise, Student's t over the speakers'" in content["warnings"][0]
     assert content["warnings"][0] in (tmp_path / "claims.md").read_text()
 
@@ -131,6 +132,17 @@ def test_a_model_that_is_not_trained_enough_decides_nothing(study, tmp_path):
     assert said["reason"] == "robust, WER 30.5 %, above 30 %"
     _, claims = check(tmp_path, *given, "--max_wer", "31")
     assert claims[3]["verdict"] == "holds"
+    # It does not become so by a decoding of another time.
+    old = tmp_path / "exp/asr_poor_robust/old_asr_model_valid.loss.ave/test/score_wer"
+    old.mkdir(parents=True)
+    (old / "wer.json").write_text('{"wer_percent": 5.0}')
+    for decoding in ((), ("--decoding", "decode_asr_asr_model_valid.loss.ave")):
+        _, claims = check(tmp_path, *given, *decoding)
+        assert claims[3]["verdict"] == "cannot be decided"
+    named = ("--decoding", "old_asr_model_valid.loss.ave")
+    content, _ = check(tmp_path, *given, *named)
+    (said,) = content["not_trained_enough"]
+    assert said["training"] == "baseline" and "no WER" in said["reason"]
 
 
 def test_a_model_that_was_not_scored_leaves_its_claims_open(study, tmp_path):

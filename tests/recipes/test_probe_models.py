@@ -83,6 +83,7 @@ def test_two_models_on_the_same_sets_once(recipe: Recipe) -> None:
         assert "--conditions clean snr0 --" in call
         assert "--max_wer 30 " in call
         assert "--inference_tag default --" in call
+        assert "--decoding decode_asr_model_valid.loss.ave --" in call
 
     assert "--stage_times exp/stage_times.jsonl " in calls[-1]
 
@@ -92,7 +93,7 @@ def test_two_models_on_the_same_sets_once(recipe: Recipe) -> None:
     names = [(m["architecture"], m["training"]) for m in written["models"]]
     assert names == [("blstm", "baseline"), ("blstm", "robust")]
     for model in written["models"]:
-        for folder in ("asr_exp", "probe_exp", "reconstruct"):
+        for folder in ("asr_exp", "probe_exp", "reconstruct", "decode"):
             assert (recipe.folder / model[folder]).is_dir()
 
     study(recipe)

@@ -120,6 +120,8 @@ def test_tables_hold_the_numbers_of_the_files(
     assert "the same trials for all layers, conditions and models, 1 (" in text
     exp = models["robust"]
     assert f"vgg_blstm, robust: {exp}, probe highway, WER 12.3 %" in text
+    none = report(models, tmp_path / "none", "--decoding", "decode_other")
+    assert "no WER: no score_wer/wer.json below" in none
 
 
 def test_plots_stand_where_they_belong(models: Dict[str, Path], tmp_path: Path) -> None:

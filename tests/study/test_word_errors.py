@@ -43,8 +43,41 @@ def test_a_better_checkpoint_does_not_count(write: Write) -> None:
         "mine": 5.0,
     }
     errors = read_errors(write(rates))
+    # Nor does, silently, the better of two with other options.
+    assert errors.values["test"].mean == 40.0 and errors.reason == ""
+    assert errors.remarks["test"] == (
+        "it is that of decode_asr_model_valid.loss.ave; there are others: "
+        "decode_beam_asr_model_valid.loss.ave (35.0 %)"
+    )
+
+
+def test_the_decoding_that_was_asked_for_counts_alone(write: Write) -> None:
+    name = "decode_beam_asr_model_valid.loss.ave"
+    probe = write({"decode_asr_model_valid.loss.ave": 40.0, name: 35.0})
+    errors = read_errors(probe, name)
+    assert errors.values["test"].mean == 35.0 and errors.remarks == {}
+    errors = read_errors(probe, "decode_other")
+    assert errors.values == {} and errors.reason.endswith("asr_a/decode_other")
+
+
+def test_a_decoding_of_the_test_set_as_it_is_comes_first(
+    write: Write, tmp_path: Path
+) -> None:
+    old, new = "decode_asr_model_valid.loss.ave", "new_asr_model_valid.loss.ave"
+    probe = write({old: 50.0, new: 35.0, "mine": 5.0})
+    counts = {old: (3, 6), new: (2, 5), "mine": (2, 5)}
+    for decoding, (utterances, words) in counts.items():
+        path = tmp_path / "exp/asr_a" / decoding / "test/score_wer/wer.json"
+        document = json.loads(path.read_text())
+        document.update(utterances=utterances, words=words)
+        path.write_text(json.dumps(document))
+    assert read_errors(probe).values["test"].mean == 50.0
+    text = tmp_path / "dump" / "raw" / "test" / "text"
+    text.parent.mkdir(parents=True)
+    text.write_text("a-1 two words\n\nb-1 three more words\n")
+    errors = read_errors(probe)
     assert errors.values["test"].mean == 35.0
-    assert errors.remarks == {} and errors.reason == ""
+    assert errors.remarks["test"].endswith(f"there are others: {old} (50.0 %)")
 
 
 def test_another_name_of_the_same_weights_counts(write: Write) -> None:
@@ -57,9 +90,10 @@ def test_another_name_of_the_same_weights_counts(write: Write) -> None:
     "rates, rate, remark",
     [
         (
-            {"decode_asr_model_valid.loss.best": 20.0, "mine": 30.0, "yours": 31.0},
-            30.0,
-            "mine does not say of which weights it is (probed: valid.loss.ave.pth)",
+            {"decode_asr_model_valid.loss.best": 20.0, "mine": 31.0, "yours": 30.0},
+            31.0,
+            "mine does not say of which weights it is (probed: valid.loss.ave.pth); "
+            "it is that of mine; there are others: yours (30.0 %)",
         ),
         (
             {"decode_asr_model_valid.loss.best": 20.0},

@@ -113,7 +113,8 @@ write_study() {
 
 # run_models <option>...: the options are those of the whole command.
 run_models() {
-    local model set all_sets=() dset snr suffix marker key file files=() named=() conditions=(clean) tag
+    local model set all_sets=() dset snr suffix marker key file files=() named=() conditions=(clean)
+    local tag decoding shared
     study_dir=${expdir}/study_${study_tag:-${probe_train}$([ "${seed}" = 0 ] || echo "_seed${seed}")}
     for dset in ${test_sets}; do
         all_sets+=("${dset}")
@@ -149,8 +150,9 @@ run_models() {
         file=$(sed -n 's/^probe_exp: //p' "${study_dir}/models/${model}.yaml")
         files+=("${file}/report/.done")
         named+=("${model%_*}:${model##*_}=${file}")
-        # The one that this call made, of those that there may be: the same for all models.
+        # Those that this call made, of several: their names are the same for all models.
         tag=$(sed -n 's|^reconstruct: .*/reconstruct_||p' "${study_dir}/models/${model}.yaml")
+        decoding=$(sed -n 's|^decode: .*/||p' "${study_dir}/models/${model}.yaml")
     done
     for snr in ${snrs}; do
         conditions+=("snr${snr}")
@@ -158,15 +160,15 @@ run_models() {
     marker=${study_dir}/.done
     key=$(work_key "joined report ${study_args} ${claims_args} ${max_wer}" "${study_dir}/study.yaml" "${files[@]}")
     if todo "${marker}" "${key}" "${study_dir}/RESULTS.md"; then
+        shared=(--model "${named[@]}" --set "${test_sets%% *}" --conditions "${conditions[@]}" --max_wer "${max_wer}"
+            --inference_tag "${tag}" --decoding "${decoding}" --output_dir "${study_dir}")
         # The claims first: the report shows what they came to.
         # shellcheck disable=SC2086
-        ${python} -m espnet_probe.bin.check_claims --model "${named[@]}" --set "${test_sets%% *}" \
-            --conditions "${conditions[@]}" --max_wer "${max_wer}" --seed "${seed}" \
-            --inference_tag "${tag}" --output_dir "${study_dir}" ${claims_args} | tee "${study_dir}/claims.txt"
+        ${python} -m espnet_probe.bin.check_claims --seed "${seed}" "${shared[@]}" ${claims_args} \
+            | tee "${study_dir}/claims.txt"
         # shellcheck disable=SC2086
-        ${python} -m espnet_probe.bin.make_report --model "${named[@]}" --set "${test_sets%% *}" \
-            --conditions "${conditions[@]}" --max_wer "${max_wer}" --stage_times "${stage_times}" \
-            --inference_tag "${tag}" --output_dir "${study_dir}" ${study_args} >"${study_dir}/make_report.log"
+        ${python} -m espnet_probe.bin.make_report --stage_times "${stage_times}" "${shared[@]}" ${study_args} \
+            >"${study_dir}/make_report.log"
         mark_done "${marker}" "${key}" "${study_dir}"/{RESULTS,claims}.md
     else
         cat "${study_dir}/claims.txt"

@@ -36,6 +36,7 @@ expdir=exp            # Directory to save experiments.
 python=python3        # Specify python to execute the commands.
 seed=0                # Seed of all trainings, of sampling trials and of intervals; that of
                       # a made corpus is in local_data_opts.
+paths_file=           # A file to write the names of the experiments to.
 
 # Several models, one after the other, and noise
 models=               # E.g. "blstm_baseline blstm_robust": architecture and training; or "all":
@@ -309,7 +310,11 @@ probe() {
         --dumpdir "${dumpdir}" --expdir "${expdir}" --probe_config "${probe_config}" \
         --train_set "${probe_train_set:-${train_set}}" --valid_set "${valid_set}" --test_sets "${test_sets}" \
         --snrs "${snrs}" "${upstream[@]}" --upstream_model "${upstream_model}" \
-        --check_until "${stop_stage}" "${probe_opts[@]}"
+        --check_until "${stop_stage}" --paths_file "${paths_file}" "${probe_opts[@]}"
+    # What decides on the model's word error rate, of several decodings that there may be.
+    if [ -n "${paths_file}" ] && "${train_asr}"; then
+        echo "decode: ${decode_dir}" >>"${paths_file}"
+    fi
 }
 
 train_asr=false
