@@ -145,6 +145,7 @@ case "${module}" in
         ;;
     espnet_probe.bin.check_claims)
         leave "${output}"/claims.{md,json}
+        echo "the answers"
         ;;
     *)
         echo "stub_python.sh: nobody promised what ${module} leaves" >&2

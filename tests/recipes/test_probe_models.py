@@ -100,6 +100,12 @@ def test_two_models_on_the_same_sets_once(recipe: Recipe) -> None:
     assert recipe.calls == []
     assert (recipe.folder / "exp/study_noisy/RESULTS.md").is_file()
 
+    # What is printed in the end comes from a file too.
+    (recipe.folder / "exp/study_noisy/claims.txt").unlink()
+    study(recipe, "--stage", "14")
+    assert recipe.modules == ["check_claims", "make_report"]
+    assert "the answers" in recipe.output
+
     # Other arguments for the claims: only they and the report are made anew.
     study(recipe, "--claims_args", "--alike 2", "--study_args", "--paper")
     assert recipe.modules == ["check_claims", "make_report"]
@@ -160,6 +166,9 @@ def test_robust_models_on_noisy_speech_alone(recipe: Recipe) -> None:
     exp = "exp/asr_train_asr_blstm_robust_noisy_only_raw_word"
     assert (recipe.folder / exp).is_dir()
     assert "dump/raw/train_noisy_only/wav.scp," in recipe.call("asr_train")
+    # Their report does not take the place of that of the others.
+    studies = (recipe.folder / "exp").glob("study_*")
+    assert [path.name for path in studies] == ["study_noisy_robust_noisy_only"]
 
 
 @pytest.mark.parametrize(
@@ -176,6 +185,11 @@ def test_robust_models_on_noisy_speech_alone(recipe: Recipe) -> None:
         (("--models", "blstm_robust blstm_robust"), "names blstm_robust twice"),
         (("--probe_exp", "exp/mine"), "--probe_exp exp/mine is one folder"),
         (("--asr_stats_dir", "exp/mine"), "--asr_stats_dir exp/mine is one folder"),
+        (("--probe-exp", "exp/mine"), "--probe-exp exp/mine is one folder"),
+        (("--probe_train_set", "dev"), "it follows from --train_set and --probe_train"),
+        (("--probe-set-tag", "mine"), "it follows from --train_set and --probe_train"),
+        (("--bpe_train_text", "mine"), "those of data/train/text: leave it out"),
+        (("--paths_file", "mine"), "--models has one for each model"),
         (("--musan", ""), "--noise true needs --musan"),
     ],
 )

@@ -45,9 +45,19 @@ check_models() {
         exit 2
     fi
     for ((i = 0; i < ${#all_opts[@]}; i += 2)); do
-        case "${all_opts[i]}" in
+        # Both scripts take a name with dashes for one with underscores.
+        case "--$(echo "${all_opts[i]#--}" | tr - _)" in
             --probe_exp | --probe_stats_dir | --asr_stats_dir)
                 log "Error: ${all_opts[i]} ${all_opts[i + 1]} is one folder, and --models needs one for each model: leave it out"
+                exit 2 ;;
+            --probe_train_set | --probe_set_tag)
+                log "Error: ${all_opts[i]} ${all_opts[i + 1]}: with --models it follows from --train_set and --probe_train: leave it out"
+                exit 2 ;;
+            --bpe_train_text | --lm_train_text)
+                log "Error: ${all_opts[i]} ${all_opts[i + 1]}: with --models the tokens of all models are those of data/${train_set}/text: leave it out"
+                exit 2 ;;
+            --asr_name_suffix | --paths_file)
+                log "Error: ${all_opts[i]} ${all_opts[i + 1]}: --models has one for each model: leave it out"
                 exit 2 ;;
         esac
     done
@@ -115,7 +125,12 @@ write_study() {
 run_models() {
     local model set all_sets=() dset snr suffix marker key file files=() named=() conditions=(clean)
     local tag decoding shared
-    study_dir=${expdir}/study_${study_tag:-${probe_train}$([ "${seed}" = 0 ] || echo "_seed${seed}")}
+    study_dir=${study_tag:-${probe_train}}
+    if [ -z "${study_tag}" ]; then
+        [ "${robust_train}" = noisy ] || study_dir+=_robust_${robust_train}
+        [ "${seed}" = 0 ] || study_dir+=_seed${seed}
+    fi
+    study_dir=${expdir}/study_${study_dir}
     for dset in ${test_sets}; do
         all_sets+=("${dset}")
         for snr in ${snrs}; do
@@ -169,7 +184,7 @@ run_models() {
         # shellcheck disable=SC2086
         ${python} -m espnet_probe.bin.make_report --stage_times "${stage_times}" "${shared[@]}" ${study_args} \
             >"${study_dir}/make_report.log"
-        mark_done "${marker}" "${key}" "${study_dir}"/{RESULTS,claims}.md
+        mark_done "${marker}" "${key}" "${study_dir}"/{RESULTS.md,claims.md,claims.json,claims.txt}
     else
         cat "${study_dir}/claims.txt"
     fi

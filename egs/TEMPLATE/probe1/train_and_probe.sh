@@ -44,7 +44,8 @@ models=               # E.g. "blstm_baseline blstm_robust": architecture and tra
 model_configs="conf/train_asr_{}.yaml" # Their configurations, {} standing for the architecture.
 robust_train=noisy    # What robust models are trained on: noisy (clean and one noisy copy) or noisy_only.
 probe_train=noisy     # What the probes of all models are trained on: noisy, noisy_only or clean.
-study_tag=            # Suffix to the result dir of the joined report; by default probe_train.
+study_tag=            # Suffix to the result dir of the joined report; by default probe_train,
+                      # robust_train if it is not noisy, and seed if it is not 0.
 study_args=           # Arguments for the joined report, e.g. "--paper" for the paper's values beside.
 claims_args=          # Arguments for checking the claims, e.g. "--alike 2 --layers all".
 max_wer=30            # WER in percent above which a model decides no claim; or none.
