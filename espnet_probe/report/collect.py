@@ -2,7 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import (
+    AbstractSet,
+    Any,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import yaml
 
@@ -21,6 +31,9 @@ from espnet_probe.report.results import (
 from espnet_probe.report.values import WER, finite, missing
 
 RECONSTRUCT = "reconstruct_"
+#: How the folders of a study and of what is trained begin.
+STUDY = "study_"
+TRAINED = ("asr_", "probe_", "upstream_")
 WER_COUNTS = (
     "words",
     "errors",
@@ -91,8 +104,8 @@ def read_stage_times(
 
     Args:
         path: One JSON object a line: stage, name, seconds, exp.
-        experiments: The experiments. A line that names another trained one (with
-            a ``config.yaml``) is left out; data and statistics are kept.
+        experiments: The experiments. A line of another one is left out, also where
+            that has been removed; those of the data and of studies are kept.
 
     Returns:
         The times in the order of their first run, and what is wrong with the
@@ -118,19 +131,30 @@ def read_stage_times(
             spent = None
         if spent is None:
             bad += 1
-        elif Path(key[2]).resolve() in wanted or not _trained(key[2]):
+        elif _counts(key[2], wanted):
             seconds.setdefault(key, []).append(spent)
     times = [StageTime(*key, seconds=tuple(spent)) for key, spent in seconds.items()]
     problem = f"stage times: {bad} lines of {path} cannot be read" if bad else ""
     return times, problem
 
 
-def _trained(exp: str) -> bool:
-    """Return whether a name in a file is that of a trained experiment."""
+def _counts(exp: str, wanted: AbstractSet[Path]) -> bool:
+    """Return whether the time of a stage is of some experiments, or shared by all.
+
+    Args:
+        exp: The folder that the stage worked for. Neither data nor a study is an
+            experiment; what lies beside one is, also if it has been removed.
+        wanted: The experiments.
+    """
     try:
-        return bool(exp) and (Path(exp) / "config.yaml").is_file()
+        folder = Path(exp).resolve()
+        trained = (folder / "config.yaml").is_file()
     except (OSError, ValueError):
-        return False  # no possible path
+        return True  # no possible path
+    if not exp or folder in wanted or folder.name.startswith(STUDY):
+        return True
+    beside = any(folder.parent == experiment.parent for experiment in wanted)
+    return not (trained or beside or folder.name.startswith(TRAINED))
 
 
 def _scalars(tree: Any, name: str) -> Iterator[Tuple[str, str]]:

@@ -158,13 +158,20 @@ def test_stage_times_are_summed_and_other_experiments_left_out(
         {"stage": "1", "name": "data", "seconds": 3, "exp": "data"},
         {"stage": "7", "name": "train", "seconds": 81.5, "exp": str(mine)},
         {"stage": "7", "name": "train", "seconds": 99.0, "exp": str(other)},
+        # Removed, or renamed, or of another recipe.
+        {"stage": "7", "name": "train", "seconds": 9.0, "exp": str(tmp_path / "mine")},
+        {"stage": "6", "name": "statistics", "seconds": 9, "exp": "exp/probe_gone"},
+        {"stage": "asr 11", "name": "train", "seconds": 9, "exp": "exp/asr_gone"},
         {"stage": "7", "name": "train", "seconds": 1.5, "exp": str(mine)},
+        {"stage": "models", "name": "", "seconds": 4, "exp": str(tmp_path / "study_a")},
+        {"stage": "3", "name": "format", "seconds": 2, "exp": "dump/raw"},
     ]
     path = tmp_path / "stage_times.jsonl"
     text = "".join(json.dumps(line) + "\n" for line in lines)
     path.write_text(text + "{\n[]\n", encoding="utf-8")
     times, problem = read_stage_times(path, [mine])
-    assert [(time.stage, sum(time.seconds)) for time in times] == [("1", 3), ("7", 83)]
+    spent = [(time.stage, sum(time.seconds)) for time in times]
+    assert spent == [("1", 3), ("7", 83), ("models", 4), ("3", 2)]
     assert len(times[1].seconds) == 2
     assert "2 lines" in problem
     _, problem = read_stage_times(tmp_path / "none", [mine])

@@ -255,6 +255,7 @@ def test_seconds_per_stage_stand_by_model(
     models: Dict[str, Path], tmp_path: Path
 ) -> None:
     lines = [("1", "data", 50, "data"), ("7", "probes", 9, str(tmp_path / "exp/other"))]
+    lines += [("asr 11", "train", 70, "exp/asr_of_a_study_that_was_removed")]
     for training, exp in models.items():
         asr = exp.parent / "asr_blstm"
         lines += [("asr 11", "train", 100 + len(training), str(asr))]
@@ -339,6 +340,79 @@ def test_verdicts_are_stale_whatever_has_changed(
     check_claims.main(command)
     text = report({"robust": models["robust"]}, output)
     assert "(vgg_blstm, baseline is a model there alone)" in text
+
+
+def doubts(text: str) -> List[str]:
+    """Return the lines under 'Missing or doubtful'."""
+    return text.split("## Missing or doubtful\n\n")[1].strip().split("\n")
+
+
+def test_what_is_broken_or_missing_is_told_in_few_lines(
+    models: Dict[str, Path], tmp_path: Path
+) -> None:
+    before = set(doubts(report(models, tmp_path / "before")))
+    folder = models["robust"] / "reconstruct_gl"
+    broken = folder / SETS[1] / "cnn2" / "verification.json"
+    broken.write_text(broken.read_text()[:40])
+    for name in SETS:
+        for layer in LAYERS:
+            (folder / name / layer / "quality.json").unlink()
+    (folder / SETS[2] / "cnn1" / "verification.json").unlink()
+    (folder / SETS[2] / "natural" / "verification.json").unlink()
+    text = report(models, tmp_path / "joined")
+    assert rows_under(text, "## Equal error rate (%)")[3][5] == "-"
+    told = [line for line in doubts(text) if line not in before]
+    told = [line for line in told if "no EER" in line or "no STOI" in line]
+    start, missing = "- vgg_blstm, robust: ", "not scored: no file"
+    (unread,) = [line for line in told if missing not in line]
+    reason = "verification.json cannot be read: "
+    assert unread.startswith(f"{start}snr10: no EER of cnn2: {reason}")
+    assert set(told) - {unread} == {
+        f"{start}snr0: no EER of cnn1: {missing} verification.json",
+        f"{start}snr0: no EER of natural: {missing} verification.json",
+        f"{start}clean, snr10, snr0: no STOI of any layer: {missing} quality.json",
+    }
+
+
+def test_too_few_speakers_are_told(models: Dict[str, Path], tmp_path: Path) -> None:
+    text = report(models, tmp_path / "before")
+    assert "12 utterances a cell, of 6 speakers; the reference" in text
+    assert "too little data" not in text
+    said = "".join(f"utt{i} spk{i % 4}\n" for i in range(12))
+    for exp in models.values():
+        (exp.parents[1] / "dump" / "raw" / SETS[2] / "utt2spk").write_text(said)
+    text = report(models, tmp_path / "joined")
+    assert "12 utterances a cell, of 4 to 6 speakers; the reference" in text
+    reason = "too little data: 4 speakers, an interval needs 5"
+    for training in models:
+        line = f"vgg_blstm, {training}: snr0: no interval of the STOI of any layer"
+        assert f"- {line}: {reason}" in doubts(text)
+
+
+def test_what_intervals_are_over_is_told(
+    models: Dict[str, Path], tmp_path: Path
+) -> None:
+    rest = "of the equal error rate and of STOI over speakers"
+    unknown = "95 % intervals: of the word error rate over what its file does not say, "
+    assert unknown + rest in report(models, tmp_path / "joined")
+    for path in models["baseline"].parents[2].rglob("wer.json"):
+        document = json.loads(path.read_text())
+        path.write_text(json.dumps({**document, "bootstrap": {"over": "utterances"}}))
+    known = "95 % intervals: of the word error rate over utterances, "
+    assert known + rest in report(models, tmp_path / "joined")
+
+
+def test_warnings_of_the_claims_are_in_the_report(
+    models: Dict[str, Path], tmp_path: Path
+) -> None:
+    output = tmp_path / "joined"
+    given = [f"vgg_blstm:{training}={exp}" for training, exp in models.items()]
+    command = ["--model", *given, "--set", SETS[0], "--output_dir", str(output)]
+    check_claims.main(command)
+    (said,) = json.loads((output / "claims.json").read_text())["warnings"]
+    assert said.startswith("only 6 speakers (STOI: 6): ")
+    section = report(models, output).split("## The paper's claims")[1]
+    assert f"\n**Warning**: {said}.\n" in section
 
 
 def test_mistakes_are_errors(models: Dict[str, Path], tmp_path: Path) -> None:
