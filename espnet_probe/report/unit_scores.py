@@ -78,8 +78,8 @@ def over_speakers(
         source: Where the scores are from.
 
     Returns:
-        The cell; and why the speakers are not known, or an empty text. Then it holds
-        the mean of all utterances, without an interval.
+        The cell; and why it has no interval, or an empty text. Where the speakers are
+        not known it holds the mean of all utterances.
     """
     values = list(units.values())
     speakers, problem = speakers_of(folder, recipe, units)
@@ -99,7 +99,7 @@ def over_speakers(
         source=source,
         speakers=speakers,
     )
-    return cell, ""
+    return cell, found.reason or ""
 
 
 def difference_over_speakers(one: Path, other: Path, score: str = "stoi") -> Contrast:
@@ -126,7 +126,7 @@ def difference_over_speakers(one: Path, other: Path, score: str = "stoi") -> Con
         above = folder.resolve().parents
         recipe = above[min(4, len(above) - 1)]
         cell, problem = over_speakers(units, folder.parent, recipe, str(table))
-        if problem:
+        if cell.speakers is None:
             return Contrast(math.nan, basis=problem)
         cells.append(cell)
     return contrast([(1.0, cells[0]), (-1.0, cells[1])])

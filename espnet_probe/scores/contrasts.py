@@ -70,6 +70,15 @@ class Cell:
 Term = Tuple[float, Cell]
 
 
+def num_speakers(cell: Cell) -> Optional[int]:
+    """Return how many speakers a cell is of; None if that is not known."""
+    if cell.drawn:
+        return len(cell.drawn)
+    if cell.speakers is None:
+        return None
+    return len({cell.speakers[utt] for utt in cell.units or cell.speakers})
+
+
 @dataclass(frozen=True)
 class Contrast:
     """A weighted sum of cells.

@@ -30,6 +30,7 @@ from espnet_probe.scores.claims import RECURRENT
 from espnet_probe.scores.contrasts import Cell
 from espnet_probe.scores.speaker_draws import eer_draws
 from espnet_probe.scores.trials import Trial, speakers_from_trials
+from espnet_probe.study.gaps import Gaps
 from espnet_probe.study.mels import noise_left
 from espnet_probe.study.paper_values import PAPER_LAYERS
 
@@ -95,6 +96,7 @@ class CellReader:
         self.seed = seed
         self.notes: List[str] = []
         self.embedders: List[str] = []
+        self._gaps = Gaps()
         layers_file = folder / "layers.json"
         if not layers_file.is_file():
             layers_file = probe_exp / "layers.json"
@@ -152,32 +154,38 @@ class CellReader:
         for condition in in_order(names):
             results = read_sets(self.folder, chosen, [names[condition]])[0]
             for row in results.layers:
-                where = f"{condition}, {row.name}"
                 for measure, cell in (
-                    (EER, self._eer(row, where)),
-                    (STOI, self._stoi(row, where)),
+                    (EER, self._eer(row, condition)),
+                    (STOI, self._stoi(row, condition)),
                     (NOISE_KEPT, self._noise(row, condition, layers)),
                 ):
                     if cell is not None:
                         key = Key(architecture, training, condition, row.name, measure)
                         cells[key] = cell
+        self.notes += self._gaps.notes([one.name for one in chosen], "any layer")
         return cells
 
-    def _eer(self, row: Row, where: str) -> Optional[Cell]:
+    def _eer(self, row: Row, condition: str) -> Optional[Cell]:
         value = row.values[EER_METRIC.key]
         if value.mean is None:
+            self._gaps.add("EER", condition, row.name, value.reason)
             return None
+        if value.ci95 is None:
+            self._gaps.add("interval of the EER", condition, row.name, value.reason)
         document = row.documents[row.folder / "verification.json"]
         self.embedders.append(str(document.get("embedder")))
         table = row.folder / "verification.csv"
         if not table.is_file():
-            self.notes.append(f"{where}: no {table.name}, so no paired differences")
+            reason = f"no {table.name}"
+            self._gaps.add("paired differences of EERs", condition, row.name, reason)
             return _plain(value)
         rows = read_csv(table, ("enrolment", "test", "label", "score"))
         trials = [
             Trial(r["enrolment"], r["test"], r["label"] == "target") for r in rows
         ]
-        speakers = self._speakers(document, trials, where)
+        speakers, reason = self._speakers(document, trials)
+        if reason:
+            self._gaps.add("named speakers for EERs", condition, row.name, reason)
         pairs = [(speakers[trial.enrolment], speakers[trial.test]) for trial in trials]
         scores = np.array([number_of(r["score"], table) for r in rows])
         try:
@@ -196,20 +204,19 @@ class CellReader:
         )
 
     def _speakers(
-        self, document: Mapping[str, Any], trials: Sequence[Trial], where: str
-    ) -> Mapping[str, str]:
-        """Return who speaks what, as the scores' own interval took it."""
+        self, document: Mapping[str, Any], trials: Sequence[Trial]
+    ) -> Tuple[Mapping[str, str], str]:
+        """Return who speaks what, as the scores' own interval took it, and doubts."""
         bootstrap = document.get("bootstrap")
         said = bootstrap.get("speakers_from") if isinstance(bootstrap, dict) else None
         needed = {utt for trial in trials for utt in (trial.enrolment, trial.test)}
         found = find_map(str(said), self.recipe, needed)
         if found is not None:
-            return found
-        if said != "target trials":
-            self.notes.append(f"{where}: no speakers in {said}, taken from the trials")
-        return speakers_from_trials(trials)
+            return found, ""
+        reason = f"none in {said}, taken from the trials"
+        return speakers_from_trials(trials), "" if said == "target trials" else reason
 
-    def _stoi(self, row: Row, where: str) -> Optional[Cell]:
+    def _stoi(self, row: Row, condition: str) -> Optional[Cell]:
         """Return the STOI of a layer, its interval over speakers.
 
         That in ``quality.json`` is over utterances, and so is no measure of what other
@@ -217,16 +224,18 @@ class CellReader:
         """
         value = row.values[STOI_METRIC.key]
         if value.mean is None:
+            self._gaps.add("STOI", condition, row.name, value.reason)
             return None
         plain = _plain(value)
         table = row.folder / "quality.csv"
         if not table.is_file():
-            self.notes.append(f"{where}: no {table.name}, so no interval of the STOI")
+            reason = f"no {table.name}"
+            self._gaps.add("interval of the STOI", condition, row.name, reason)
             return replace(plain, ci95=None)
         units = read_units(table, "stoi")
         if not units:
             raise ProbeError(f"{table} has no score, {plain.source} has; score again")
-        return self._over_speakers(units, row, plain.source)
+        return self._over_speakers(units, row, condition, "STOI", plain.source)
 
     def _noise(self, row: Row, condition: str, layers: Sequence[str]) -> Optional[Cell]:
         """Return the noise left in the first LSTM layer; None for other layers."""
@@ -239,11 +248,23 @@ class CellReader:
             self.notes.append(f"{condition}, {row.name}: noise left unknown, {problem}")
         if not units:
             return None
-        return self._over_speakers(units, row, str(row.folder / "feats.scp"))
+        source = str(row.folder / "feats.scp")
+        return self._over_speakers(units, row, condition, "noise left", source)
 
-    def _over_speakers(self, units: Mapping[str, float], row: Row, source: str) -> Cell:
+    def _over_speakers(
+        self,
+        units: Mapping[str, float],
+        row: Row,
+        condition: str,
+        what: str,
+        source: str,
+    ) -> Cell:
         folder = row.folder.parent
         cell, problem = over_speakers(units, folder, self.recipe, source)
+        if problem and cell.speakers is not None:
+            self._gaps.add(f"interval of the {what}", condition, row.name, problem)
+            return cell
+        # One file for all rows of a set.
         note = f"{folder.name}: {problem}, so no intervals of means over utterances"
         if problem and note not in self.notes:
             self.notes.append(note)

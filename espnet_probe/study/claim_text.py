@@ -2,12 +2,22 @@
 
 from typing import Any, Dict, List, Sequence
 
-from espnet_probe.scores.claim_table import AS_CLAIMED, NOT_TRAINED, Comparison, Part
+from espnet_probe.scores.claim_table import (
+    AS_CLAIMED,
+    EER,
+    NOISE_KEPT,
+    NOT_TRAINED,
+    STOI,
+    Comparison,
+    Part,
+)
 from espnet_probe.scores.claims import EQUAL_WITHIN, Claim
 from espnet_probe.study.study import Study
 
 #: With fewer speakers the intervals know little of how speakers differ.
 FEW_SPEAKERS = 15
+#: How measures are called in words.
+SPOKEN = {EER: "EER", STOI: "STOI", NOISE_KEPT: "noise"}
 #: Exceptions that are listed one by one; the tables have all.
 SHOWN = 5
 
@@ -52,18 +62,23 @@ def part_text(part: Part) -> str:
 
 def warnings(claims: Sequence[Claim]) -> List[str]:
     """Return what makes the intervals doubtful as a whole, in words."""
-    # All degrees of freedom are those of speakers.
-    fewest = [
-        one.contrast.degrees + 1
-        for claim in claims
-        for part in claim.parts
-        for one in part.comparisons
-        if one.contrast is not None and one.contrast.degrees is not None
-    ]
-    if not fewest or min(fewest) >= FEW_SPEAKERS:
+    fewest: Dict[str, int] = {}
+    for claim in claims:
+        for part in claim.parts:
+            for one in part.comparisons:
+                if one.contrast is None or one.contrast.degrees is None:
+                    continue
+                # All degrees of freedom are those of speakers.
+                number = one.contrast.degrees + 1
+                for _, key in one.question.terms:
+                    least = fewest.get(key.measure, number)
+                    fewest[key.measure] = min(least, number)
+    if not fewest or min(fewest.values()) >= FEW_SPEAKERS:
         return []
+    each = ", ".join(f"{SPOKEN.get(m, m)}: {n}" for m, n in fewest.items())
     return [
-        f"only {min(fewest)} speakers: intervals of EERs are widened for that, but a "
+        f"only {min(fewest.values())} speakers ({each}): "
+        "intervals of EERs are widened for that, but a "
         "bootstrap over few speakers knows too little of how speakers differ; those of "
         "STOI and noise, Student's t over the speakers' means, are right as far as "
         "these means are normally distributed"

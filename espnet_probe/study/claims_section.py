@@ -41,6 +41,7 @@ def claims_section(path: Path, study: Study) -> Tuple[str, str]:
         ]
         layers = [f"{n}: {', '.join(c)}" for n, c in document["layers"].items()]
         command = str(document["config"]["command"])
+        warnings = [str(one) for one in document["warnings"]]
     except (KeyError, TypeError, AttributeError, ValueError):
         return "", f"claims: {path} is of another version; run check_claims again"
     if stale:
@@ -48,6 +49,7 @@ def claims_section(path: Path, study: Study) -> Tuple[str, str]:
     text = f"Checked on these layers: {escape('; '.join(layers))}. The other tables "
     text += "show all layers that were probed. Every comparison is in `claims.md`.\n\n"
     text += markdown_table(["claim", "verdict", "by model"], lines)
+    text += "".join(f"\n**Warning**: {escape(one)}.\n" for one in warnings)
     return f"{text}\nBy `{command.replace('`', '')}`.\n", ""
 
 

@@ -2,8 +2,11 @@
 
 from typing import List, Mapping, Optional, Sequence, Tuple
 
+from espnet_probe.report.results import read_document
 from espnet_probe.report.tables import QUOTE, escape
 from espnet_probe.scores.claim_table import EER, STOI
+from espnet_probe.scores.contrasts import num_speakers
+from espnet_probe.study.controls import control_notes, read_controls
 from espnet_probe.study.paper_values import PAPER, PAPER_EMBEDDER
 from espnet_probe.study.study import Model, Study, set_of
 from espnet_probe.study.tables import (
@@ -11,7 +14,6 @@ from espnet_probe.study.tables import (
     drop_table,
     marked_cells,
     measure_table,
-    read_controls,
     wer_remarks,
     wer_table,
 )
@@ -24,18 +26,33 @@ COUNTED = {EER: "trials", STOI: "utterances"}
 
 
 def _counts(study: Study, measure: str, what: str) -> str:
-    counts = sorted(
-        {
-            cell.count
-            for key, cell in study.table.cells.items()
-            if key.measure == measure
-        }
-    )
-    if not counts:
+    """Say how many trials or utterances, of how many speakers, the cells are of."""
+    cells = [c for key, c in study.table.cells.items() if key.measure == measure]
+    if not cells:
         return f"no {what}"
-    if len(counts) == 1:
-        return f"{counts[0]} {what} a cell"
-    return f"{counts[0]} to {counts[-1]} {what} a cell"
+    said = f"{_range([cell.count for cell in cells])} {what} a cell"
+    # Only where they are known.
+    speakers = [number for number in map(num_speakers, cells) if number]
+    return f"{said}, of {_range(speakers)} speakers" if speakers else said
+
+
+def _range(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def _intervals(study: Study) -> str:
+    """Say what the intervals of each table are over."""
+    over = []
+    for errors in study.errors.values():
+        for value in errors.values.values():
+            document = read_document(value.source)[0] if value.source else None
+            bootstrap = (document or {}).get("bootstrap")
+            said = bootstrap.get("over") if isinstance(bootstrap, dict) else None
+            over.append(str(said) if said else "what its file does not say")
+    wer = f"of the word error rate over {' or '.join(dict.fromkeys(over))}, "
+    rest = "of the equal error rate and of STOI over speakers"
+    return f"95 % intervals: {wer if over else ''}{rest}"
 
 
 def _bullets(lines: Sequence[str]) -> str:
@@ -116,8 +133,9 @@ def markdown(
         text += f"- {name}: `{' '.join(value.split()).replace('`', QUOTE)}`\n"
     text += f"\n## Models\n\n{_bullets(study.facts)}"
     text += (
-        "\nIn square brackets: 95 % intervals. natural is the recording (its STOI is "
-        "that of the noisy input), oracle the target mel vocoded without a probe.\n"
+        f"\nIn square brackets: {_intervals(study)}. natural is the recording (its "
+        "STOI is that of the noisy input), oracle the target mel vocoded without a "
+        "probe.\n"
     )
     text += _marks(study)
     text += _wer_section(study, models, conditions, paper)
@@ -150,7 +168,7 @@ def markdown(
     if times:
         text += "\n## Seconds per stage\n\nOf all runs of a stage; shared is what all "
         text += f"models use.\n\n{times}"
-    lacking: List[str] = [*study.notes, *notes]
+    lacking: List[str] = [*study.notes, *control_notes(study, controls), *notes]
     return text + (
         f"\n## Missing or doubtful\n\n{_bullets(lacking)}" if lacking else ""
     )

@@ -9,6 +9,7 @@ from espnet_probe.report.collect import find_reconstruct
 from espnet_probe.report.files import link, slug
 from espnet_probe.report.tables import escape
 from espnet_probe.scores.claim_table import CLEAN, EER, NOT_TRAINED, ROBUST, STOI
+from espnet_probe.study.controls import METRICS
 from espnet_probe.study.embedder_figure import draw_embedders, read_embedders
 from espnet_probe.study.measure_figure import (
     DROP,
@@ -32,7 +33,6 @@ from espnet_probe.study.mel_example import (
 from espnet_probe.study.mel_figure import draw_mels
 from espnet_probe.study.paper_values import PAPER_LAYERS, EerCell
 from espnet_probe.study.study import Model, Study, set_of
-from espnet_probe.study.tables import METRICS
 
 #: Architecture, and what is shown: a measure, or one of the kinds of measure_figure.
 Name = Tuple[str, str]

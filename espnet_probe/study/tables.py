@@ -1,17 +1,14 @@
 """The tables of the joined report: word errors, EER, STOI, what noise takes."""
 
-from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import List, Sequence
 
-from espnet_probe.report.collect import find_reconstruct
-from espnet_probe.report.results import CONTROLS, Row, read_sets
+from espnet_probe.report.results import CONTROLS
 from espnet_probe.report.tables import escape, markdown_table
-from espnet_probe.report.unit_scores import over_speakers, read_units
-from espnet_probe.report.values import EER as EER_METRIC
 from espnet_probe.report.values import STOI as STOI_METRIC
-from espnet_probe.report.values import WER, Metric, Value, full_text, mean_text
+from espnet_probe.report.values import WER, Value, full_text
 from espnet_probe.scores.claim_table import CLEAN, EER, STOI, Key
-from espnet_probe.scores.contrasts import Cell, contrast
+from espnet_probe.scores.contrasts import contrast
+from espnet_probe.study.controls import METRICS, Controls, cell_text, control_text
 from espnet_probe.study.paper_values import (
     PAPER_EMBEDDER,
     EerCell,
@@ -24,29 +21,8 @@ from espnet_probe.study.word_errors import WordErrors
 
 #: How cells of a model that is not trained enough are marked.
 MARK = "†"
-METRICS: Mapping[str, Metric] = {EER: EER_METRIC, STOI: STOI_METRIC}
 #: The sets of the paper's word error rates, and how it calls them.
 PAPER_SETS = {"dev_clean": "dev-clean", "test_clean": "test-clean"}
-
-Controls = Mapping[Tuple[str, str], Mapping[str, Mapping[str, Row]]]
-
-
-def read_controls(
-    model: Model, names: Sequence[str], inference_tag: Optional[str]
-) -> Dict[str, Dict[str, Row]]:
-    """Return the rows ``natural`` and ``oracle`` of a model by set.
-
-    Args:
-        model: The model.
-        names: The sets; those that were not reconstructed are left out.
-        inference_tag: Which ``reconstruct_<tag>``; None if there is only one.
-    """
-    folder: Path = find_reconstruct(model.probe_exp, inference_tag)
-    there = [name for name in names if (folder / name / "oracle").is_dir()]
-    return {
-        one.name: {row.name: row for row in one.rows}
-        for one in (read_sets(folder, [], there) if there else [])
-    }
 
 
 def marked(study: Study, architecture: str, training: str, text: str) -> str:
@@ -61,36 +37,6 @@ def marked(study: Study, architecture: str, training: str, text: str) -> str:
     if text == "-" or (architecture, training) not in study.table.untrained:
         return text
     return f"{text} {MARK}"
-
-
-def cell_text(cell: Optional[Cell], metric: Metric) -> str:
-    """Print a cell with its interval; ``-`` if there is none."""
-    if cell is None:
-        return "-"
-    return full_text(Value(cell.value, cell.ci95), metric)
-
-
-def control_text(row: Row, metric: Metric) -> str:
-    """Print a control's number; the interval of STOI is one over speakers.
-
-    Args:
-        row: The control, ``<recipe>/exp/<probe_exp>/<reconstruct>/<set>/natural``.
-        metric: Which of its numbers.
-
-    Raises:
-        ProbeError: If its table of scores is broken.
-    """
-    value = row.values[metric.key]
-    if metric is not STOI_METRIC or value.mean is None:
-        return full_text(value, metric)
-    table = row.folder / "quality.csv"
-    units = read_units(table, STOI) if table.is_file() else {}
-    if not units:
-        # The file's own interval is over utterances, unlike those of the layers.
-        return mean_text(value, metric)
-    recipe = row.folder.resolve().parents[4]
-    cell, _ = over_speakers(units, row.folder.parent, recipe, str(table))
-    return cell_text(cell, metric)
 
 
 def wer_table(
