@@ -12,6 +12,7 @@ from espnet_probe.features.log_mel import LogMelConfig
 from espnet_probe.report.mels import Mel
 from espnet_probe.report.speaker_map import scored_with
 from espnet_probe.report.unit_scores import read_units
+from espnet_probe.report.values import finite
 from espnet_probe.scores.residual_noise import noise_kept
 from espnet_probe.study.mels import ORACLE, read_index
 
@@ -85,12 +86,22 @@ def read_records(reconstruct: Path, name: str) -> Dict[str, Record]:
         return {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        records = [json.loads(line) for line in lines if line.strip()]
+        records = [_record(line) for line in lines if line.strip()]
         return {str(record["utt_id"]): record for record in records}
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ProbeError(
             f"{path} cannot be read as records of noise ({error}); mix it again"
         ) from error
+
+
+def _record(line: str) -> Record:
+    record: Record = json.loads(line)
+    snr = record.get("snr")
+    if not isinstance(record.get("files", []), list):
+        raise TypeError(f"files is {record['files']!r}, expected a list")
+    if snr is not None and finite(snr) is None:
+        raise TypeError(f"snr is {snr!r}, expected a number or null")
+    return record
 
 
 def _has_records(folder: Path) -> bool:

@@ -117,6 +117,18 @@ def test_records_are_found_beside_scores_that_say_nothing(
     assert list(read_records(folder, "test_snr10")) == ["a-1"]
 
 
+@pytest.mark.parametrize(
+    "line", ['{"utt_id": "a"', "[]", '{"utt_id": "a", "files": null}', '{"snr": "10"}']
+)
+def test_broken_records_are_refused(tmp_path: Path, line: str) -> None:
+    data = tmp_path / "data" / "test_snr10"
+    data.mkdir(parents=True)
+    (data / "noise.jsonl").write_text(f"{line}\n")
+    folder = tmp_path / "exp" / "probe_a" / "reconstruct_a"
+    with pytest.raises(ProbeError, match="noise.jsonl cannot be read as records"):
+        read_records(folder, "test_snr10")
+
+
 def test_records_lie_where_the_scores_speakers_do(tmp_path: Path) -> None:
     folder = tmp_path / "exp" / "probe_a" / "reconstruct_a"
     path = folder / "test_snr10" / "natural" / "verification.json"
