@@ -9,6 +9,7 @@ from espnet_probe.report.collect import find_reconstruct, read_config
 from espnet_probe.scores.claim_table import BASELINE, CLEAN, ROBUST, Key, Table
 from espnet_probe.scores.contrasts import Cell
 from espnet_probe.study.cells import CellReader, condition_of, in_order, is_condition
+from espnet_probe.study.settings import mel_note, training_note, vocoder_note
 from espnet_probe.study.shared_trials import check_trials
 from espnet_probe.study.word_errors import WordErrors, read_errors
 
@@ -115,7 +116,8 @@ def read_study(
 
     Raises:
         ProbeError: If a model is named twice, results are missing altogether, the
-            test set is not clear, or embedders or trials differ.
+            test set is not clear, two models are of one folder, or embedders or
+            trials differ.
     """
     for one in conditions or ():
         if not is_condition(one):
@@ -127,6 +129,7 @@ def read_study(
     for name in names:
         if names.count(name) > 1:
             raise ProbeError(f"--model {':'.join(name)} is given twice; expected once")
+    _check_folders(models)
     folders = [find_reconstruct(model.probe_exp, inference_tag) for model in models]
     base = _find_base(folders, test_set)
     cells: Dict[Key, Cell] = {}
@@ -184,7 +187,41 @@ def read_study(
     sets = [set_of(base, condition) for condition in study.conditions]
     every = list(dict.fromkeys(name for names in layers.values() for name in names))
     facts.append(check_trials(folders, sets, every))
+    notes += _differences(models, folders, sets)
     return study
+
+
+def _check_folders(models: Sequence[Model]) -> None:
+    """Refuse one experiment in two places, where it could only equal itself."""
+    known: Dict[Path, Model] = {}
+    for model in models:
+        other = known.setdefault(model.probe_exp.resolve(), model)
+        if other is not model:
+            raise ProbeError(
+                f"--model {other.architecture}:{other.training} and "
+                f"{model.architecture}:{model.training} are of the same folder, "
+                f"{model.probe_exp}; expected an experiment each"
+            )
+
+
+def _differences(
+    models: Sequence[Model], folders: Sequence[Path], sets: Sequence[str]
+) -> List[str]:
+    """Say in which settings models differ that should not."""
+    titles = [f"{model.architecture}, {model.training}" for model in models]
+    found = [
+        vocoder_note(dict(zip(titles, folders)), sets),
+        training_note({t: model.probe_exp for t, model in zip(titles, models)}),
+    ]
+    # Architectures have mels of their own: the target of a probe is the model's input.
+    for architecture in dict.fromkeys(model.architecture for model in models):
+        own = {
+            title: folder
+            for title, folder, model in zip(titles, folders, models)
+            if model.architecture == architecture
+        }
+        found.append(mel_note(own, sets))
+    return [note for note in found if note]
 
 
 def _conditions(study: Study) -> str:

@@ -302,6 +302,9 @@ def test_models_that_do_not_belong_together_are_refused(study, tmp_path):
     given = models(study)
     with pytest.raises(ProbeError, match="given twice"):
         main([*given, given[1], "--output_dir", str(tmp_path)])
+    twice = f"blstm:robust={study['robust']}/../{study['robust'].name}"
+    with pytest.raises(ProbeError, match="vgg_blstm:robust and blstm:robust are of"):
+        main([*given, twice, "--output_dir", str(tmp_path)])
     with pytest.raises(ProbeError, match="--set dev is not there.* sets: test"):
         main([*given, "--set", "dev", "--output_dir", str(tmp_path)])
     with pytest.raises(ProbeError, match="for --table"):

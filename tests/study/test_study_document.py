@@ -229,6 +229,25 @@ def test_probes_that_differ_are_told(models: Dict[str, Path], tmp_path: Path) ->
     assert "the probes differ (highway; highway (layers 2))" in text
 
 
+def test_settings_that_differ_are_told(models: Dict[str, Path], tmp_path: Path) -> None:
+    assert "settings differ" not in report(models, tmp_path / "joined")
+    for (training, exp), updates in zip(models.items(), (50, 9)):
+        folder = exp / "reconstruct_gl" / SETS[0]
+        content = {"config": {"vocoder": {"updates": updates}}}
+        (folder / "cnn1" / "vocode.json").write_text(json.dumps(content))
+        (folder / "mel.yaml").write_text(
+            MEL.replace("n_mels: 80", f"n_mels: {updates}")
+        )
+        with (exp / "config.yaml").open("a") as file:
+            path = f"[[data/{training}/wav.scp, speech, sound]]"
+            file.write(f"train_data_path_and_name_and_type: {path}\n")
+    lines = doubts(report(models, tmp_path / "joined"))
+    for found in ("updates 50: vgg_blstm, baseline", "n_mels 9: vgg_blstm, robust"):
+        assert sum(found in line for line in lines) == 1
+    said = "data/baseline: vgg_blstm, baseline; data/robust: vgg_blstm, robust"
+    assert any(said in line for line in lines)
+
+
 def test_the_papers_values_stand_in_rows_of_their_own(
     models: Dict[str, Path], tmp_path: Path
 ) -> None:
