@@ -72,6 +72,8 @@ def test_two_models_on_the_same_sets_once(recipe: Recipe) -> None:
     for exp in sorted((recipe.folder / "exp").glob("probe_asr_*")):
         for dset in TEST_SETS:
             assert (exp / "reconstruct_default" / dset / "trials").is_file()
+    speakers = said_of(calls, "score_wer", "--utt2spk")
+    assert speakers == [f"data/{dset}/utt2spk" for dset in TEST_SETS] * 2
     drawn = [c for c in calls if c.split()[0].endswith("make_trials")]
     assert len(drawn) == 2 * len(TEST_SETS)
     assert len({c.split("--num_pairs")[1].split("--output")[0] for c in drawn}) == 1

@@ -329,7 +329,11 @@ def test_asr_sh_runs_between_stages_2_and_3_once(recipe: Recipe) -> None:
     soundfile.write(recipe.folder / "sound.flac", [0.1, -0.1] * 8000, 16000)
     for name in SETS:
         (recipe.folder / "data" / name / "utt2num_samples").unlink()
+    readers = "a-1 ann\na-2 ann\nb-1 bea\nb-2 bea\n"
+    (recipe.folder / "data" / "test" / "utt2reader").write_text(readers)
     chain(recipe, "--stage", "2", "--stop_stage", "5")
+    # A person's errors go together, so the persons are what is drawn.
+    assert "--utt2spk data/test/utt2reader " in recipe.call("score_wer")
     assert recipe.modules == [
         "tokenize_text",
         "asr_train",

@@ -286,17 +286,20 @@ train_upstream() {
     stage_begin "asr wer" "score the ASR model"
     for dir in "${outputs[@]}"; do
         dir=$(dirname "${dir}")
-        score_upstream "${dir}" "${dumpdir}/raw/$(basename "${dir}")"
+        score_upstream "${dir}" "$(basename "${dir}")"
     done
     stage_end "${stage_times}" "${asr_exp}"
 }
 
-# score_upstream <decoded set> <set>
+# score_upstream <decoded set> <name of the set>: one person's errors go together, so the
+# interval is over speakers. They are those of data/: dump/raw has no utt2reader yet.
 score_upstream() {
-    local dir=$1 data=$2 key
-    key=$(work_key "wer" "${dir}/text" "${data}/text")
+    local dir=$1 ref=${dumpdir}/raw/$2/text speakers key
+    speakers=$(speaker_map "data/$2")
+    [ -f "${speakers}" ] || speakers=$(speaker_map "${dumpdir}/raw/$2")
+    key=$(work_key "wer over speakers" "${dir}/text" "${ref}" "${speakers}")
     if todo "${dir}/.wer.done" "${key}" "${dir}/score_wer"; then
-        ${python} -m espnet_probe.bin.score_wer --ref "${data}/text" --hyp "${dir}/text" \
+        ${python} -m espnet_probe.bin.score_wer --ref "${ref}" --hyp "${dir}/text" --utt2spk "${speakers}" \
             --output_dir "${dir}/score_wer"
         mark_done "${dir}/.wer.done" "${key}" "${dir}"/score_wer/wer.{json,csv}
     fi
