@@ -51,6 +51,9 @@ HALF = 0.5
 #: A rank correlation over fewer layers says nothing.
 MIN_RANKED = 4
 
+#: Why claims 1 to 3 have nothing to go by.
+NO_EER = "no equal error rates"
+
 CONVOLUTIONAL = re.compile(r"cnn\d+")
 RECURRENT = re.compile(r"b?(lstm|gru)\d+")
 ANY = re.compile(r".*")
@@ -190,7 +193,7 @@ def rises_with_depth(table: Table) -> Claim:
         ),
     ]
     statement = "EER rises from layer to layer, for every model and condition."
-    return _claim(1, statement, parts, "no equal error rates, or one layer only")
+    return _claim(1, statement, parts, f"{NO_EER}, or one layer only")
 
 
 def convolutions_cost_little(table: Table) -> Claim:
@@ -234,7 +237,8 @@ def convolutions_cost_little(table: Table) -> Claim:
         "The CNN part of the VGG-LSTM costs little speaker information; the LSTM "
         "layers remove it."
     )
-    return _claim(2, statement, parts, "no model with convolutions and LSTM layers")
+    why = "no model with convolutions and LSTM layers"
+    return _claim(2, statement, parts, why if table.conditions(EER) else NO_EER)
 
 
 def _share(table: Table, first: Key, middle: Key, last: Key) -> str:
@@ -242,7 +246,7 @@ def _share(table: Table, first: Key, middle: Key, last: Key) -> str:
     if untrained or not all(key in table.cells for key in (first, middle, last)):
         return ""
     low, mid, high = (table.cells[key].value for key in (first, middle, last))
-    where = f"{first.training}, {first.condition}"
+    where = f"{first.architecture}, {first.training}, {first.condition}"
     if high <= low:
         return f"{where}: no rise"
     return f"{where}: {100 * (mid - low) / (high - low):.1f} %"
@@ -278,7 +282,7 @@ def robust_is_lower_in_noise(table: Table, alike: float = ALIKE) -> Claim:
         "Robust and baseline are alike on clean input; on noisy input the robust model "
         "has the lower EER."
     )
-    return _claim(3, statement, parts, "no equal error rates")
+    return _claim(3, statement, parts, NO_EER)
 
 
 def _largest(answers: Sequence[Comparison]) -> str:

@@ -245,7 +245,9 @@ class CellReader:
         clean, noisy = self.folder / self.base, row.folder.parent
         units, problem = noise_left(clean, noisy, row.name)
         if problem:
-            self.notes.append(f"{condition}, {row.name}: noise left unknown, {problem}")
+            unknown = "" if units else " unknown"
+            said = f"{condition}, {row.name}: noise left{unknown}, {problem}"
+            self.notes.append(said)
         if not units:
             return None
         source = str(row.folder / "feats.scp")

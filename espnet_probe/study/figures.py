@@ -150,13 +150,15 @@ def _embedders(
     robust = [one for one in table.layers if (one, ROBUST) in found]
     conditions = table.conditions(EER)
     if not robust or not conditions:
-        figures.notes.append("no figure of the embedders: no robust model was scored")
+        reason = "no robust model was given" if not robust else "no EER was scored"
+        figures.notes.append(f"no figure of the embedders: {reason}")
         return
     name = PAPER_MODEL if PAPER_MODEL in robust else robust[0]
     sets = {condition: set_of(study.base, condition) for condition in conditions}
     rates = read_embedders(found[name, ROBUST], sets, table.layers[name])
     if not rates:
-        figures.notes.append(f"no figure of the embedders: {name} was not scored")
+        reason = f"no EER of {name}, {ROBUST}, was scored"
+        figures.notes.append(f"no figure of the embedders: {reason}")
         return
     cell = EerCell(name, ROBUST, CLEAN, "")
     untrained = (name, ROBUST) in table.untrained
@@ -196,8 +198,15 @@ def _mels(
     pairs = [(path, layers[name]) for (name, _), path in found.items()]
     common = common_utterances(pairs, sets)
     if not common and utterance is None:
+        # Of a model that has none, or each has some, but of other utterances.
+        lacking = [
+            ", ".join(name)
+            for name, pair in zip(found, pairs)
+            if not common_utterances([pair], sets)
+        ]
         figures.notes.append(
-            f"no mel-spectrograms: no utterance of {sets[1]} has its mels of all models"
+            f"no mel-spectrograms: no utterance of {sets[1]} has its mels of "
+            + ("; ".join(lacking) if lacking else "all models, each has some")
         )
         return
     # All models heard the same recordings, so that one of them tells the lengths.

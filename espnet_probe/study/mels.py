@@ -38,10 +38,8 @@ def noise_left(clean: Path, noisy: Path, layer: str) -> Tuple[Dict[str, float], 
 
     Returns:
         The share by utterance (see ``scores.residual_noise``), and the reason why
-        there is none or not all, in words.
-
-    Raises:
-        ProbeError: If an ark that an index names cannot be read, or mels do not fit.
+        there is none or not all, in words. None is returned if a mel cannot be read:
+        the mean of what is left may be another one.
     """
     from omniio import kaldi
 
@@ -68,11 +66,10 @@ def noise_left(clean: Path, noisy: Path, layer: str) -> Tuple[Dict[str, float], 
             if kept is not None:
                 units[utt] = kept
     except ProbeError as error:
-        raise ProbeError(f"{noisy / layer}: {utt}: {error}") from error
+        return {}, f"{utt}: {error}"
     except (OSError, ValueError, kaldi.ReadError) as error:
-        raise ProbeError(
-            f"{noisy / layer}: {utt}: a mel cannot be read ({error}); reconstruct again"
-        ) from error
+        said = " ".join(str(error).split())
+        return {}, f"{utt}: a mel cannot be read ({said}); reconstruct again"
     finally:
         for file in files.values():
             file.close()

@@ -131,7 +131,7 @@ def read_study(
             raise ProbeError(f"--model {':'.join(name)} is given twice; expected once")
     _check_folders(models)
     folders = [find_reconstruct(model.probe_exp, inference_tag) for model in models]
-    base = _find_base(folders, test_set)
+    base = _find_base(dict(zip(names, folders)), test_set)
     cells: Dict[Key, Cell] = {}
     untrained: Dict[Tuple[str, str], str] = {}
     layers: Dict[str, List[str]] = {}
@@ -244,20 +244,36 @@ def _probe(probe_exp: Path) -> str:
     return f"{kind} ({said})"
 
 
-def _find_base(folders: Sequence[Path], wanted: Optional[str]) -> str:
+def _find_base(folders: Mapping[Tuple[str, str], Path], wanted: Optional[str]) -> str:
     """Return the clean set whose results every model has."""
-    found = [
-        {condition_of(p.name)[0] for p in folder.iterdir() if (p / "oracle").is_dir()}
-        for folder in folders
-    ]
-    common = sorted(set.intersection(*found)) if found else []
+    found = {
+        ", ".join(pair): {
+            condition_of(path.name)[0]
+            for path in folder.iterdir()
+            if (path / "oracle").is_dir()
+        }
+        for pair, folder in folders.items()
+    }
+    common = sorted(set.intersection(*found.values())) if found else []
     if wanted is None and len(common) == 1:
         return common[0]
     if wanted in common:
         return str(wanted)
-    have = ", ".join(common) or "none"
-    got = "--set is needed" if wanted is None else f"--set {wanted} is not there"
-    raise ProbeError(f"{got}: the models have results of these clean sets: {have}")
+    if wanted is not None or not common:
+        got = f"--set {wanted} is not there" if wanted else "no set is of all models"
+        each = [
+            f"{title} ({', '.join(sorted(own)) or 'none'})"
+            for title, own in found.items()
+            if wanted is None or wanted not in own
+        ]
+        raise ProbeError(
+            f"{got}: these models have results of other clean sets: {'; '.join(each)}; "
+            "reconstruct and score it of all models (stages 8 to 11)"
+        )
+    raise ProbeError(
+        "--set is needed: the models have results of these clean sets: "
+        f"{', '.join(common)}"
+    )
 
 
 def _word_errors(errors: WordErrors, base: str) -> Tuple[Optional[float], str]:

@@ -33,8 +33,8 @@ def test_the_paper_says_of_its_table_what_the_check_finds(tmp_path, capsys):
     share = answers(claims[2], 1)["vgg_blstm", "robust, clean"]
     assert share["value"] == pytest.approx(35.29)
     assert (share["low"], share["high"]) == pytest.approx((35.26, 35.32))
-    assert "robust, clean: 6.4 %" in claims[2]["parts"][1]["summary"]
-    assert "baseline, snr0: 26.5 %" in claims[2]["parts"][1]["summary"]
+    assert "vgg_blstm, robust, clean: 6.4 %" in claims[2]["parts"][1]["summary"]
+    assert "vgg_blstm, baseline, snr0: 26.5 %" in claims[2]["parts"][1]["summary"]
     # Clean: alike, by up to 32.87 - 30.03 = 2.84.
     assert len(answers(claims[3], 0)) == 11
     assert (
@@ -198,6 +198,33 @@ def test_broken_scores_of_trials_are_named(tmp_path, old, new, message):
         main(["--model", f"vgg_blstm:robust={probe}"])
 
 
+@pytest.mark.parametrize("broken", ["missing", "cut"])
+def test_a_broken_ark_leaves_the_noise_unknown_and_the_rest_as_it_is(tmp_path, broken):
+    given = {t: write_model(tmp_path, t) for t in ("baseline", "robust")}
+    ark = given["robust"] / "reconstruct_default/test_snr0/blstm1/feats.1.ark"
+    data = ark.read_bytes()
+    ark.unlink()
+    if broken == "cut":
+        ark.write_bytes(data[: len(data) // 2])
+    content, claims = check(tmp_path, *models(given))
+    start = "vgg_blstm, robust: snr0, blstm1: noise left unknown, spk0"
+    (note,) = [one for one in content["notes"] if one.startswith(start)]
+    assert "a mel cannot be read" in note and "\n" not in note
+    assert claims[5]["verdict"] == "cannot be decided"
+    left = answers(claims[5], 1)
+    assert left["vgg_blstm", "robust, snr0, blstm1"]["outcome"] == "missing"
+    assert left["vgg_blstm", "robust, snr10, blstm1"]["outcome"] == "as claimed"
+    assert {claims[number]["verdict"] for number in range(1, 5)} == {"holds"}
+
+
+def test_without_any_equal_error_rate_that_is_the_reason(tmp_path):
+    lines = ["model,training,condition,layer,stoi"]
+    lines += [f"m,robust,clean,{n},0.5" for n in ("cnn1", "cnn2", "blstm1", "blstm2")]
+    (tmp_path / "table.csv").write_text("\n".join(lines))
+    _, claims = check(tmp_path, "--table", str(tmp_path / "table.csv"))
+    assert claims[2]["why"] == "no equal error rates"
+
+
 TABLE = "model,training,condition,layer,eer_percent\n"
 
 
@@ -305,11 +332,23 @@ def test_models_that_do_not_belong_together_are_refused(study, tmp_path):
     twice = f"blstm:robust={study['robust']}/../{study['robust'].name}"
     with pytest.raises(ProbeError, match="vgg_blstm:robust and blstm:robust are of"):
         main([*given, twice, "--output_dir", str(tmp_path)])
-    with pytest.raises(ProbeError, match="--set dev is not there.* sets: test"):
+    with pytest.raises(ProbeError, match=r"dev is not there.* robust \(test\); rec"):
         main([*given, "--set", "dev", "--output_dir", str(tmp_path)])
     with pytest.raises(ProbeError, match="for --table"):
         main([*given, "--as_printed"])
     other = write_model(tmp_path, "robust", name="other")
+    given = models({**study, "robust": other})
+    for path in (other / "reconstruct_default").glob("test*"):
+        path.rename(path.with_name(path.name.replace("test", "eval")))
+    with pytest.raises(
+        ProbeError, match=r"test is not there.*: vgg_blstm, robust \(ev"
+    ):
+        main([*given, "--set", "test", "--output_dir", str(tmp_path)])
+    message = r"no set is of all .*baseline \(test\); vgg_blstm, robust \(eval\)"
+    with pytest.raises(ProbeError, match=message):
+        main([*given, "--output_dir", str(tmp_path)])
+    for path in (other / "reconstruct_default").glob("eval*"):
+        path.rename(path.with_name(path.name.replace("eval", "test")))
     for path in other.glob("reconstruct_default/*/*/verification.json"):
         path.write_text(path.read_text().replace("ge2e", "another"))
     with pytest.raises(ProbeError, match="several embedders"):

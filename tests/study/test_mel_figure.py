@@ -301,8 +301,24 @@ def test_what_is_not_there_is_a_note_or_an_error(
     (models[1].probe_exp / "reconstruct_gl" / SETS[1] / "blstm1" / "feats.scp").unlink()
     drawn = draw(models, tmp_path)
     assert ("blstm", "mels") not in drawn.paths
-    assert any("no mel-spectrograms" in note for note in drawn.notes)
+    of_mels = "no mel-spectrograms: no utterance of test_snr10 has its mels of "
+    embedders = "no figure of the embedders: "
+    assert drawn.notes == [
+        f"{embedders}no EER was scored",
+        f"{of_mels}blstm, robust",
+    ]
     assert drawn.markdown(("blstm", "mels"), tmp_path) == ""
+    # Each has some, but of other utterances.
+    for path in models[1].probe_exp.glob("reconstruct_gl/test*/*"):
+        if path.is_dir():
+            write_mels(path, {"c-1": flat(-4.0)})
+    assert draw(models, tmp_path).notes[1] == f"{of_mels}all models, each has some"
+    for path in models[0].probe_exp.rglob("feats.scp"):
+        path.unlink()
+    assert draw(models[:1], tmp_path).notes == [
+        f"{embedders}no robust model was given",
+        f"{of_mels}blstm, baseline",
+    ]
 
 
 def test_mels_without_their_settings_are_a_note(
