@@ -102,13 +102,16 @@ def over_speakers(
     return cell, found.reason or ""
 
 
-def difference_over_speakers(one: Path, other: Path, score: str = "stoi") -> Contrast:
+def difference_over_speakers(
+    one: Path, other: Path, score: str = "stoi", name: str = "quality.csv"
+) -> Contrast:
     """Return the difference of two layers' scores of the same utterances.
 
     Args:
         one: The folder of one layer, ``<recipe>/exp/<probe>/<reconstruct>/<set>/x``.
         other: That of the other, whose scores are subtracted; of the same set.
-        score: A column of ``quality.csv``.
+        score: A column of the table.
+        name: The table, in both folders.
 
     Returns:
         The difference with its interval over speakers; without one and the reason in
@@ -119,7 +122,7 @@ def difference_over_speakers(one: Path, other: Path, score: str = "stoi") -> Con
     """
     cells = []
     for folder in (one, other):
-        table = folder / "quality.csv"
+        table = folder / name
         units = read_units(table, score) if table.is_file() else {}
         if not units:
             return Contrast(math.nan, basis=f"no {score} by utterance in {table}")

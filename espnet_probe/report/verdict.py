@@ -10,6 +10,7 @@ from espnet_probe.report.results import Row, SetResults
 from espnet_probe.report.unit_scores import difference_over_speakers
 from espnet_probe.report.values import (
     EER,
+    L1,
     STOI,
     Metric,
     Value,
@@ -22,6 +23,10 @@ from espnet_probe.scores.contrasts import Contrast
 #: interval is too narrow by about sqrt((n - 1) / n) and more (see scores/intervals.py).
 FEW_SPEAKERS = 15
 
+
+#: From which share of a layer's L1 on its fall to the next layer is spoken of: a
+#: recurrent layer gathers a little from its neighbours, and chance is not named.
+SMALLEST_FALL = 0.02
 
 #: What is said where numbers are in an order: by whether intervals are apart.
 _OVERLAP = {
@@ -172,7 +177,7 @@ def compare_stoi(first: Row, last: Row) -> Statement:
 
 
 def _bounds(found: Contrast) -> str:
-    """Print the interval of a difference of STOIs and what it comes from."""
+    """Print the interval of a difference and what it comes from."""
     return (
         f"[{found.low:.{STOI.digits}f}, {found.high:.{STOI.digits}f}] ({found.basis})"
     )
@@ -272,6 +277,32 @@ def oracle_gap(results: SetResults) -> Optional[Statement]:
     return Statement(text, None, _sources(top, value), is_note=True)
 
 
+def unlearnt_probes(results: SetResults) -> List[Statement]:
+    """Name the layers whose probe recovers surely less than that of the next layer.
+
+    The next layer is computed from this one, so it cannot know more of the input. Where
+    its probe does better all the same, either its states gather what neighbouring ones
+    hold, or, more often, this layer's probe has not learnt what is there to learn.
+    """
+    doubted = []
+    for layer, following in zip(results.layers, results.layers[1:]):
+        found = difference_over_speakers(
+            layer.folder, following.folder, L1.key, "l1.csv"
+        )
+        if found.low is None or found.low <= SMALLEST_FALL * _mean(layer, L1):
+            continue
+        values = layer.values[L1.key], following.values[L1.key]
+        text = (
+            f"L1 falls from {layer.name}, {mean_text(values[0], L1)}, to "
+            f"{following.name} behind it, {mean_text(values[1], L1)}: by "
+            f"{found.value:.{L1.digits}f}, of the same utterances, averaged by speaker, "
+            f"{_bounds(found)}. The probe of {layer.name} may not have learnt; doubt "
+            "its other numbers too."
+        )
+        doubted.append(Statement(text, False, _sources(*values)))
+    return doubted
+
+
 def statements(results: SetResults) -> List[Statement]:
     """Return what the numbers of one set say, first layer against last."""
     said: List[Statement] = []
@@ -283,4 +314,5 @@ def statements(results: SetResults) -> List[Statement]:
         said.append(Statement(alone, None, is_note=True))
     said += [bounded(results, EER), bounded(results, STOI)]
     gap = oracle_gap(results)
-    return said + ([gap] if gap is not None else [])
+    said += [gap] if gap is not None else []
+    return said + unlearnt_probes(results)

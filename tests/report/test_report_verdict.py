@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from espnet_probe.report.results import Layer, Row, SetResults
-from espnet_probe.report.values import EER, STOI, Value, missing
+from espnet_probe.report.values import EER, L1, STOI, Value, missing
 from espnet_probe.report.verdict import (
     bounded,
     compare_eer,
@@ -16,6 +16,7 @@ from espnet_probe.report.verdict import (
     oracle_gap,
     speakers_needed,
     statements,
+    unlearnt_probes,
 )
 
 LAYER = Layer("x", 8, 1, 0.01, "", None)
@@ -128,6 +129,38 @@ def test_stoi_drop_is_judged_over_speakers(tmp_path: Path) -> None:
     (tmp_path / "dump" / "raw" / "test" / "utt2spk").unlink()
     said = compare_stoi(first, last)
     assert said.holds is None and "no speakers of all utterances" in said.text
+
+
+def with_l1(row_of: Row, mean: float, *steps: float) -> Row:
+    """Give a row of :func:`scored` an L1 per speaker."""
+    voices = stois(mean, *steps)
+    lines = "".join(f"{who}-{n},{v}\n" for who, v in voices.items() for n in range(3))
+    (row_of.folder / "l1.csv").write_text(f"utt_id,l1\n{lines}")
+    found = value(float(np.mean(list(voices.values()))), 0.001)
+    return replace(row_of, values={**row_of.values, L1.key: found})
+
+
+def test_a_probe_that_recovers_less_than_the_next_layers_is_doubted(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "exp" / "probe" / "reconstruct_gl" / "test"
+    rows = [
+        with_l1(scored(folder / name, stois(0.5, *[0] * 6)), mean, *steps)
+        for name, mean, steps in (
+            ("cnn3", 0.3, [0] * 6),
+            ("cnn4", 0.9, [0] * 6),
+            ("blstm1", 0.7, [0, 0.01, -0.01, 0.02, -0.02, 0]),
+            # Lower, but by so little that the neighbours explain it.
+            ("blstm2", 0.69, [0.001, 0.01, -0.01, 0.02, -0.02, 0]),
+        )
+    ]
+    results = SetResults("test", rows)
+    (said,) = unlearnt_probes(results)
+    assert said.holds is False
+    assert "L1 falls from cnn4, 1.150, to blstm1 behind it, 0.950: by 0.200" in said.text
+    assert said in statements(results)
+    (tmp_path / "dump" / "raw" / "test" / "utt2spk").unlink()
+    assert unlearnt_probes(results) == []
 
 
 def uneven(folder: Path, voices: Dict[str, float], many: int) -> Row:
