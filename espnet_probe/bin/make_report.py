@@ -124,6 +124,7 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
     from espnet_probe.report.files import write_text
     from espnet_probe.study.claims_section import claims_section
     from espnet_probe.study.document import markdown
+    from espnet_probe.study.doubts import doubted_probes
     from espnet_probe.study.study import parse_model, read_study
     from espnet_probe.study.times import times_table
 
@@ -139,7 +140,7 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
         conditions=args.conditions,
         decoding=args.decoding,
     )
-    plots, notes = {}, []
+    plots, notes = {}, doubted_probes(models, args.sets[0], args.inference_tag)
     if not args.no_figures:
         from espnet_probe.study.figures import write_study_figures
 

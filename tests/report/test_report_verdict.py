@@ -157,7 +157,7 @@ def test_a_probe_that_recovers_less_than_the_next_layers_is_doubted(
     results = SetResults("test", rows)
     (said,) = unlearnt_probes(results)
     assert said.holds is False
-    assert "L1 falls from cnn4, 1.150, to blstm1 behind it, 0.950: by 0.200" in said.text
+    assert "from cnn4, 1.150, to blstm1 behind it, 0.950: by 0.200" in said.text
     assert said in statements(results)
     (tmp_path / "dump" / "raw" / "test" / "utt2spk").unlink()
     assert unlearnt_probes(results) == []

@@ -434,6 +434,21 @@ def test_warnings_of_the_claims_are_in_the_report(
     assert f"\n**Warning**: {said}.\n" in section
 
 
+def test_probes_that_have_not_learnt_are_doubted(
+    models: Dict[str, Path], tmp_path: Path
+) -> None:
+    assert "L1 falls" not in report(models, tmp_path / "before")
+    rows = models["robust"] / "reconstruct_gl" / SETS[0]
+    for layer, mean in (("cnn1", 0.9), ("cnn2", 0.5), ("blstm1", 0.6)):
+        lines = "".join(f"utt{i},{mean + 0.01 * (i % 5)}\n" for i in range(12))
+        (rows / layer / "l1.csv").write_text(f"utt_id,l1\n{lines}")
+    text = report(models, tmp_path / "after")
+    doubts = text[text.index("## Missing or doubtful") :]
+    assert "vgg_blstm, robust, test_clean: L1 falls from cnn1" in doubts
+    assert "to cnn2 behind it" in doubts and "behind it" not in text[: -len(doubts)]
+    assert doubts.count("L1 falls") == 1
+
+
 def test_mistakes_are_errors(models: Dict[str, Path], tmp_path: Path) -> None:
     exp = str(models["robust"])
     with pytest.raises(ProbeError, match="needs --output_dir"):
