@@ -296,8 +296,8 @@ def unlearnt_probes(results: SetResults) -> List[Statement]:
             f"L1 falls from {layer.name}, {mean_text(values[0], L1)}, to "
             f"{following.name} behind it, {mean_text(values[1], L1)}: by "
             f"{found.value:.{L1.digits}f}, of the same utterances, averaged by "
-            f"speaker, {_bounds(found)}. The probe of {layer.name} may not have learnt; doubt "
-            "its other numbers too."
+            f"speaker, {_bounds(found)}. The probe of {layer.name} may not have "
+            "learnt; doubt its other numbers too."
         )
         doubted.append(Statement(text, False, _sources(*values)))
     return doubted

@@ -439,8 +439,10 @@ def test_probes_that_have_not_learnt_are_doubted(
 ) -> None:
     assert "L1 falls" not in report(models, tmp_path / "before")
     rows = models["robust"] / "reconstruct_gl" / SETS[0]
-    for layer, mean in (("cnn1", 0.9), ("cnn2", 0.5), ("blstm1", 0.6)):
-        lines = "".join(f"utt{i},{mean + 0.01 * (i % 5)}\n" for i in range(12))
+    for odd, (layer, mean) in enumerate(
+        (("cnn1", 0.9), ("cnn2", 0.5), ("blstm1", 0.6))
+    ):
+        lines = "".join(f"utt{i},{mean + 0.01 * (i % (5 + odd))}\n" for i in range(12))
         (rows / layer / "l1.csv").write_text(f"utt_id,l1\n{lines}")
     text = report(models, tmp_path / "after")
     doubts = text[text.index("## Missing or doubtful") :]
