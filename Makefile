@@ -26,7 +26,7 @@ test:
 	@ci/setup.sh test
 	@XDG_CACHE_HOME=$(CURDIR)/.cache .venv/bin/python -m pytest -n 2 $(ARGS)
 
-# Whole recipes on tiny data, minutes each: make test-recipes RECIPES="fsdd mini_voices"
+# Whole recipes on tiny data, minutes each: make test-recipes RECIPES="fsdd mini_an4-models"
 RECIPES ?= mini_voices
 test-recipes:
 	@ci/setup.sh test
