@@ -57,7 +57,7 @@ def part_text(part: Part) -> str:
         if len(listed) > SHOWN:
             listed[SHOWN:] = [f"and {len(listed) - SHOWN} more"]
         text += f"; {outcome} in {times}: {'; '.join(listed)}"
-    return text + (f". {part.note[0].upper()}{part.note[1:]}" if part.note else "")
+    return text + (f" ({part.note})" if part.note else "")
 
 
 def warnings(claims: Sequence[Claim]) -> List[str]:
