@@ -7,7 +7,7 @@ waveform is brought to one level first, louder or quieter.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from espnet_probe.errors import ProbeError
 LEVEL_DBFS = -30.0
 # Below half a step of 16-bit audio there is nothing to bring to a level.
 SILENCE_DBFS = -96.0
+# What ``describe`` says of what nobody has written down.
+UNKNOWN = "unknown"
 
 
 def bring_to_level(
@@ -46,14 +48,43 @@ class AbsEmbedder(ABC):
     """One vector per utterance that tells voices apart by the cosine.
 
     Attributes:
-        name: What the embedder is called on command lines and in files.
+        name: What the kind of embedder is called on command lines.
+        label: What this one is called in the names of files and in tables: the name,
+            and what its model is called.
         sampling_rate: The only sampling rate it takes, in Hz.
         min_samples: Shorter waveforms have no embedding.
+        level_dbfs: RMS level that every waveform is brought to, in dB relative to 1.
+        origin: Where its weights come from.
+        weights_hash: SHA-256 that tells its weights from others, in hexadecimal.
+        trained_on: Which speech the weights were trained on, as far as is known.
     """
 
     name: str
+    label: str
     sampling_rate: int
     min_samples: int
+    level_dbfs: float = LEVEL_DBFS
+    origin: str = UNKNOWN
+    weights_hash: str = UNKNOWN
+    trained_on: str = UNKNOWN
+
+    def describe(self) -> Dict[str, str]:
+        """Say what this embedder is, for the record and for every table.
+
+        Returns:
+            ``embedder`` (the label), ``origin``, ``weights_sha256``, ``trained_on``,
+            ``sampling_rate``, ``level`` and ``min_samples``: texts with their units.
+        """
+        milliseconds = 1000 * self.min_samples / self.sampling_rate
+        return {
+            "embedder": self.label,
+            "origin": self.origin,
+            "weights_sha256": self.weights_hash,
+            "trained_on": self.trained_on,
+            "sampling_rate": f"{self.sampling_rate} Hz",
+            "level": f"{self.level_dbfs:g} dBFS RMS",
+            "min_samples": f"{self.min_samples} ({milliseconds:.0f} ms)",
+        }
 
     def embed(self, waveform: NDArray[Any], fs: int) -> Optional[NDArray[np.float32]]:
         """Embed one utterance, at the common level.
@@ -87,7 +118,7 @@ class AbsEmbedder(ABC):
             )
         if waveform.size < self.min_samples:
             return None
-        levelled = bring_to_level(waveform)
+        levelled = bring_to_level(waveform, self.level_dbfs)
         if levelled is None:
             return None
         embedding = self.embed_levelled(levelled)
@@ -100,7 +131,7 @@ class AbsEmbedder(ABC):
         """Embed a waveform that has the right rate, length and level.
 
         Args:
-            waveform: ``(samples,)`` at ``sampling_rate``, at ``LEVEL_DBFS``.
+            waveform: ``(samples,)`` at ``sampling_rate``, at ``level_dbfs``.
 
         Returns:
             ``(dim,)``; zeros or NaN mean that there is no embedding.

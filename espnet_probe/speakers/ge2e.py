@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.speakers.abs_embedder import AbsEmbedder
-from espnet_probe.speakers.ge2e_weights import find_weights
+from espnet_probe.speakers.ge2e_weights import (
+    MEMBER,
+    REQUIREMENT,
+    TRAINED_ON,
+    file_hash,
+    find_weights,
+)
 
 FS = 16000
 N_FFT = 400
@@ -146,6 +152,9 @@ class GE2EEmbedder(AbsEmbedder):
     """Embeddings of 256 non-negative numbers, of length 1."""
 
     name = "ge2e"
+    label = "ge2e"
+    origin = f"{MEMBER} of {REQUIREMENT}"
+    trained_on = TRAINED_ON
     sampling_rate = FS
     # One analysis window; anything shorter than 1.6 s is filled up with zeros.
     min_samples = N_FFT
@@ -160,7 +169,11 @@ class GE2EEmbedder(AbsEmbedder):
             ProbeError: If the weights are not there or not the right ones.
         """
         self._mel = LinearMel()
-        self._network = load_network(weights or find_weights())
+        path = weights or find_weights()
+        self._network = load_network(path)
+        self.weights_hash = file_hash(path)
+        if weights is not None:
+            self.origin = str(weights)
 
     @torch.inference_mode()
     def embed_levelled(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -23,6 +23,21 @@ MEMBER = "resemblyzer/pretrained.pt"
 # SHA-256 of that member in Resemblyzer-0.1.4-py3-none-any.whl, 17,090,379 bytes.
 SHA256 = "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"
 
+# As their author answers in the packages' issues: resemble-ai/Resemblyzer 3 and 8,
+# CorentinJ/Real-Time-Voice-Cloning 1032. Every table that shows GE2E repeats it.
+TRAINED_ON = (
+    "LibriSpeech train-other, VoxCeleb1 and VoxCeleb2: other data than the paper's"
+)
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal.
+
+    Args:
+        path: The file.
+    """
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
 
 def default_path() -> Path:
     """Return where the weights are kept, whether they are there or not."""
@@ -38,7 +53,7 @@ def check_hash(path: Path) -> None:
     Raises:
         ProbeError: If its SHA-256 is another one.
     """
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = file_hash(path)
     if digest != SHA256:
         raise ProbeError(
             f"{path} has SHA-256 {digest}: expected {SHA256}; remove it and run "
