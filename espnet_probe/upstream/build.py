@@ -152,10 +152,7 @@ def build_model(config: Dict[str, Any], task: str) -> torch.nn.Module:
     espnet_task = task_class(task)
     # After the task's import: only what has been imported is registered with.
     register()
-    options = {**_defaults(espnet_task), **copy.deepcopy(config)}
-    # How weights are drawn before a training; they come from a file here. ESPnet
-    # refuses values that it no longer has.
-    options["init"] = None
+    options = complete_options(config, espnet_task)
     without, _ = _loss_to_leave_out(config, task)
     options.update(without)
     try:
@@ -173,19 +170,26 @@ def build_model(config: Dict[str, Any], task: str) -> torch.nn.Module:
     return model
 
 
-def _defaults(espnet_task: Any) -> Dict[str, Any]:
-    """Return the defaults of a task's options.
+def complete_options(config: Dict[str, Any], espnet_task: Any) -> Dict[str, Any]:
+    """Return a copy of a configuration with all options of the installed ESPnet.
 
-    ESPnet parses the arguments of the process to get at them: those of another
-    command here, some with the names of the task's own.
+    Args:
+        config: The model's configuration.
+        espnet_task: ESPnet's class of its task.
     """
+    # ESPnet parses the arguments of the process to get at the defaults: those of
+    # another command here, some with the names of the task's own.
     arguments = sys.argv
     sys.argv = arguments[:1]
     try:
         defaults: Dict[str, Any] = espnet_task.get_default_config()
     finally:
         sys.argv = arguments
-    return defaults
+    options = {**defaults, **copy.deepcopy(config)}
+    # How weights are drawn before a training; they come from a file here. ESPnet
+    # refuses values that it no longer has.
+    options["init"] = None
+    return options
 
 
 def unneeded_weights(config: Dict[str, Any], task: str) -> Tuple[str, ...]:
