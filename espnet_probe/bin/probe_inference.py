@@ -254,7 +254,7 @@ def add_utterance(
 
     from espnet_probe.probes.inference import reconstruct_utterance
 
-    made = reconstruct_utterance(model, waveform)
+    made = reconstruct_utterance(model, waveform, key)
     parts[ORACLE].add(key, made.target.numpy())
     for name, mel in made.mels.items():
         if not torch.isfinite(mel).all():

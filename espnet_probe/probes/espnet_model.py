@@ -12,6 +12,7 @@ from espnet_probe.features.log_mel import LogMel, LogMelConfig
 from espnet_probe.layers.layer import HiddenStates
 from espnet_probe.probes.abs_probe import AbsProbe, layer_seed
 from espnet_probe.probes.loss import covered_frames, fit_frames, masked_l1
+from espnet_probe.probes.shuffling import shuffle
 from espnet_probe.probes.state_scaling import StateScaling
 from espnet_probe.upstream import Upstream
 
@@ -49,6 +50,7 @@ class ESPnetProbeModel(AbsESPnetModel):
         target_stats: Optional[Tuple[torch.Tensor, torch.Tensor]] = None,
         seed: int = 0,
         normalize_states: bool = False,
+        shuffle_states: bool = False,
     ) -> None:
         """Build the probes.
 
@@ -61,15 +63,22 @@ class ESPnetProbeModel(AbsESPnetModel):
             probe_conf: Further arguments of that class.
             target_stats: Mean and standard deviation of each mel band over the
                 training set, (n_mels,) each; by default 0 and 1.
-            seed: With the layer's name, it decides a probe's initial values.
+            seed: With the layer's name, it decides a probe's initial values; with
+                the utterance's id, the order of shuffled states.
             normalize_states: Whether states are brought to a common scale, see
                 :mod:`espnet_probe.probes.state_scaling`.
+            shuffle_states: Whether the states of each utterance are shuffled in
+                time, see :mod:`espnet_probe.probes.shuffling`.
         """
         super().__init__()
         self.layers = list(layers)
         # Not a submodule: it must stay in eval mode, out of the checkpoints and
         # out of DDP's reach.
         self.upstream = upstream
+        self.seed = seed
+        self.shuffle_states = shuffle_states
+        #: Number of the epoch in training: each has an order of its own.
+        self.epoch = 0
         self.log_mel = LogMel(target)
         self.probes = torch.nn.ModuleDict()
         for layer in layers:
@@ -111,7 +120,8 @@ class ESPnetProbeModel(AbsESPnetModel):
             speech: (batch, samples).
             speech_lengths: (batch,), valid samples.
             batch: ``hidden_<layer>`` and ``hidden_<layer>_lengths`` of every
-                layer when states come from dumps; others are passed over.
+                layer when states come from dumps, ``utt_id`` where they are
+                shuffled; others are passed over.
 
         Returns:
             loss: Scalar; the layers share no parameters, so the gradient of the
@@ -127,7 +137,7 @@ class ESPnetProbeModel(AbsESPnetModel):
         # In full precision also under --use_amp: half of it changes a log-mel by 0.02.
         with torch.no_grad(), torch.autocast(speech.device.type, enabled=False):
             target, frames = self.log_mel(speech, speech_lengths)
-        states = self._states(speech, speech_lengths, batch)
+        states = self.states_of(speech, speech_lengths, batch)
         losses = {}
         for layer in self.layers:
             own = states[layer.name]
@@ -174,6 +184,29 @@ class ESPnetProbeModel(AbsESPnetModel):
         normalised = self.probes[name](features)
         mel = normalised * self.target_std + self.target_mean
         return fit_frames(mel, frames)
+
+    def states_of(
+        self, speech: torch.Tensor, lengths: torch.Tensor, batch: Mapping[str, Any]
+    ) -> Dict[str, HiddenStates]:
+        """Return the states that the probes are given, by layer.
+
+        Args:
+            speech: (batch, samples).
+            lengths: (batch,), valid samples.
+            batch: As of :meth:`forward`.
+
+        Raises:
+            ProbeError: If states should come from dumps, and a layer's are missing.
+        """
+        states = self._states(speech, lengths, batch)
+        if not self.shuffle_states:
+            return states
+        keys = batch.get("utt_id") or [""] * len(speech)
+        # One order in validation: epochs are compared by what they come to there.
+        epoch = self.epoch if self.training else 0
+        return {
+            name: shuffle(own, keys, self.seed, epoch) for name, own in states.items()
+        }
 
     def _states(
         self, speech: torch.Tensor, lengths: torch.Tensor, batch: Mapping[str, Any]

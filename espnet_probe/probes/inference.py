@@ -89,6 +89,8 @@ class ProbeExp:
         """
         digest = hashlib.sha256(str(self.config["upstream_hash"]).encode())
         digest.update(json.dumps(self.config["target"], sort_keys=True).encode())
+        if self.config.get("shuffle_states"):
+            digest.update(f"shuffled {self.config.get('seed')}".encode())
         for layer in layers:
             digest.update(layer.encode() + self.checkpoint(layer).read_bytes())
         return digest.hexdigest()
@@ -125,7 +127,9 @@ class ProbeExp:
             upstream=loaded,
             probe_class=probe_choices.get_class(self.config["probe"]),
             probe_conf=self.config["probe_conf"],
+            seed=self.config.get("seed", 0),
             normalize_states=self.config.get("normalize_states", False),
+            shuffle_states=self.config.get("shuffle_states", False),
         )
         for layer in layers:
             self._load_layer(model, layer)
@@ -187,7 +191,7 @@ class Reconstruction(NamedTuple):
 
 @torch.no_grad()
 def reconstruct_utterance(
-    model: ESPnetProbeModel, waveform: torch.Tensor
+    model: ESPnetProbeModel, waveform: torch.Tensor, key: str = ""
 ) -> Reconstruction:
     """Return the target and every layer's reconstruction of one utterance.
 
@@ -196,13 +200,14 @@ def reconstruct_utterance(
     Args:
         model: As :meth:`ProbeExp.load` returns it.
         waveform: (samples,), at the upstream's rate.
+        key: The utterance's id; it decides the order of shuffled states.
     """
     assert model.upstream is not None
     device = model.target_mean.device
     batch = waveform[None].to(device)
     lengths = torch.tensor([waveform.numel()])
     target, frames = model.log_mel(batch, lengths.to(device))
-    states = model.upstream.hidden_states(batch, lengths, model.layer_names)
+    states = model.states_of(batch, lengths, {"utt_id": [key]})
     mels, held = {}, {}
     for layer in model.layers:
         own = states[layer.name]

@@ -76,6 +76,14 @@ class ProbeTask(AbsTask):
             help="Centre and scale the states by what they are in the first batch; "
             "the paper's code does not",
         )
+        group.add_argument(
+            "--shuffle_states",
+            type=str2bool,
+            default=False,
+            help="Shuffle the states of each utterance in time, in training and when "
+            "the probes are applied: what is recovered without the states' order is "
+            "the average of an utterance",
+        )
         probe_choices.add_arguments(group)
         parser.set_defaults(
             # The names of dumped layers are not known beforehand.
@@ -163,6 +171,7 @@ class ProbeTask(AbsTask):
             target_stats=read_target_stats(args.target_stats, source.target.n_mels),
             seed=args.seed,
             normalize_states=args.normalize_states,
+            shuffle_states=args.shuffle_states,
         )
         return model
 

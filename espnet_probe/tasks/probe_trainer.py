@@ -78,6 +78,8 @@ class ProbeTrainer(Trainer):
         interval = options.log_interval or _default_interval(iterator)
         counts = StepCounts()
         others = OtherProcesses(distributed_option.distributed, options.ngpu, device)
+        inner: Any = getattr(model, "module", model)
+        inner.epoch = reporter.epoch
         model.train()
         optimizer.zero_grad()
         start = time.perf_counter()

@@ -26,6 +26,7 @@ SETTINGS = (
     "optim_conf",
     "full_rate_width",
     "normalize_states",
+    "shuffle_states",
     "scheduler",
     "scheduler_conf",
     "grad_clip",
@@ -38,6 +39,9 @@ SETTINGS = (
     "num_iters_per_epoch",
     "seed",
 )
+
+#: What a training of a version that did not have a setting yet did.
+EARLIER = {"shuffle_states": False}
 
 
 def check_resumable(args: argparse.Namespace) -> None:
@@ -61,7 +65,7 @@ def check_resumable(args: argparse.Namespace) -> None:
     different = [
         f"{key} was {begun.get(key)}, is {value}"
         for key, value in wanted.items()
-        if begun.get(key) != value
+        if begun.get(key, EARLIER.get(key)) != value
     ]
     if different:
         raise ProbeError(
