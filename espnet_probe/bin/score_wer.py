@@ -65,13 +65,13 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
             )
         speakers = [table[utt] for utt in utts]
     counts = [recognition.count_errors(references[u], hypotheses[u]) for u in utts]
-    total = sum(counts, recognition.WordCounts())
-    rate = recognition.word_error_rate(counts)
-    interval = recognition.word_error_rate_interval(counts, speakers, seed=args.seed)
+    total = sum(counts, recognition.EditCounts())
+    rate = recognition.error_rate(counts)
+    interval = recognition.error_rate_interval(counts, speakers, seed=args.seed)
     summary: Dict[str, Any] = {
         "wer_percent": rate,
         "wer_percent_ci95": interval.as_list(),
-        "words": total.words,
+        "words": total.units,
         "errors": total.errors,
         "substitutions": total.substitutions,
         "deletions": total.deletions,
@@ -88,7 +88,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         summary["reason"] = interval.reason
     header = ("utt_id", "words", "errors", "substitutions", "deletions", "insertions")
     rows = (
-        (utt, c.words, c.errors, c.substitutions, c.deletions, c.insertions)
+        (utt, c.units, c.errors, c.substitutions, c.deletions, c.insertions)
         for utt, c in zip(utts, counts)
     )
     score_files.write_csv(args.output_dir / "wer.csv", header, rows)
@@ -98,7 +98,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     print("| utterances | words | sub | del | ins | WER % | 95 % |")
     print("|---|---|---|---|---|---|---|")
     print(
-        f"| {len(utts)} | {total.words} | {total.substitutions} | {total.deletions} | "
+        f"| {len(utts)} | {total.units} | {total.substitutions} | {total.deletions} | "
         f"{total.insertions} | {rate:.1f} | {shown} |"
     )
 
