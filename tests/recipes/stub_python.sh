@@ -125,9 +125,12 @@ case "${module}" in
     espnet_probe.bin.make_trials)
         leave "$(value --output)"
         ;;
+    espnet_probe.bin.check_embedders) ;;
     espnet_probe.bin.score_verification)
+        suffix=$(value --suffix)
         for dir in $(values --output_dir); do
-            leave "${dir}"/verification.{json,csv} "${dir}"/embeddings.npz
+            leave "${dir}/verification${suffix:+_${suffix}}".{json,csv} \
+                "${dir}/embeddings${suffix:+_${suffix}}.npz"
         done
         ;;
     espnet_probe.bin.score_quality)

@@ -84,7 +84,8 @@ vocoder_preset=default # How mels become sound: default, fast or paper.
 vocoder_args=         # Arguments for vocoding.
 
 # Scoring related
-embedder=ge2e         # The speaker verification system.
+embedder=ge2e         # Speaker verification systems, e.g. "ge2e thin_resnet:exp/spk_train":
+                      # ge2e, thin_resnet:DIR, espnet:DIR_OR_TAG, speechbrain:DIR_OR_NAME.
 quality_args=         # Arguments for the comparison with the originals, e.g. "--measures stoi estoi".
 num_pairs=2000        # The number of trials per set, half of them target; fewer if the set is small.
 
@@ -376,49 +377,14 @@ if [ ${stage} -le 10 ] && [ ${stop_stage} -ge 10 ] && ! [[ " ${skip_stages} " =~
     for dset in ${test_sets}; do
         _dir="${inference_dir}/${dset}"
         need_done "${_dir}/.vocode.done" 9
-        _names="oracle $(layer_names)"
         _utt2spk=$(speaker_map "${data_feats}/${dset}")
-
-        # 1. The trials: once per set, the same for all layers and controls
-        _marker="${_dir}/.trials.done"
-        _key=$(work_key "trials ${num_pairs} ${seed} ${_utt2spk}" "${_utt2spk}" "${_dir}"/natural/wav.scp)
-        if todo "${_marker}" "${_key}" "${_dir}/trials"; then
-            ${python} -m espnet_probe.bin.make_trials --utt2spk "${_utt2spk}" \
-                --num_pairs "${num_pairs}" --at_most --seed "${seed}" --output "${_dir}/trials"
-            mark_done "${_marker}" "${_key}" "${_dir}/trials"
-        fi
-
-        # 2. The originals, with which the others are compared
-        _opts="--trials ${_dir}/trials --utt2spk ${_utt2spk} --embedder ${embedder} --seed ${seed}"
-        _out="${_dir}/natural"
-        _marker="${_out}/.verification.done"
-        _key=$(work_key "verification ${embedder} ${seed}" "${_dir}"/.{trials,reconstruct}.done)
-        if todo "${_marker}" "${_key}" "${_out}/verification.json"; then
-            run_jobs "${decode_cmd}" 0 1 "${_dir}"/logdir/verification_natural.JOB.log \
-                ${python} -m espnet_probe.bin.score_verification ${_opts} \
-                    --wav_scp "${_out}/wav.scp" --output_dir "${_out}"
-            mark_done "${_marker}" "${_key}" "${_out}"/{verification.json,verification.csv,embeddings.npz}
-        fi
-
-        # 3. The oracle and the layers: a share of them per job, for a start costs seconds
-        _marker="${_dir}/.verification.done"
-        _key=$(work_key "verification ${_names}" "${_dir}"/.vocode.done "${_dir}"/natural/.verification.done)
-        if todo "${_marker}" "${_key}" "${_dir}/*/verification.json"; then
-            _nj=$(min "${inference_nj}" "$(echo "${_names}" | wc -w)")
-            _tasks=$(new_tasks "${_dir}"/logdir/verification)
-            for n in $(seq "${_nj}"); do
-                _share=$(echo "${_names}" | tr ' ' '\n' | awk -v n="${n}" -v nj="${_nj}" 'NR % nj == n % nj')
-                # shellcheck disable=SC2046
-                add_task "${_tasks}" "${n}" "" "" -- \
-                    ${python} -m espnet_probe.bin.score_verification ${_opts} \
-                        --ref_embeddings "${_dir}/natural/embeddings.npz" \
-                        --wav_scp $(printf "${_dir}/%s/wav.scp " ${_share}) \
-                        --output_dir $(printf "${_dir}/%s " ${_share})
-            done
-            run_tasks "${decode_cmd}" 0 "${_nj}" "${_tasks}" verification
-            # shellcheck disable=SC2046
-            mark_done "${_marker}" "${_key}" $(printf "${_dir}/%s/verification.json " ${_names})
-        fi
+        make_set_trials "${_dir}" "${_utt2spk}"
+        # The first one's files are those that the report's main table reads.
+        _suffix=
+        for _spec in ${embedder}; do
+            verify_set "${_dir}" "${_utt2spk}" "${_spec}" "${_suffix:+_$(embedder_label "${_spec}")}"
+            _suffix=further
+        done
     done
     stage_end "${stage_times}" "${probe_exp}"
 fi

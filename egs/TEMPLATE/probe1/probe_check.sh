@@ -66,10 +66,6 @@ case "${vocoder_preset}" in
     default | fast | paper) ;;
     *) fail "--vocoder_preset ${vocoder_preset}: expected default, fast or paper" ;;
 esac
-case "${embedder}" in
-    ge2e) ;;
-    *) fail "--embedder ${embedder}: expected ge2e" ;;
-esac
 if [ "${num_pairs}" -lt 2 ] || [ $((num_pairs % 2)) -ne 0 ]; then
     fail "--num_pairs ${num_pairs}: expected a positive even number, half of it target"
 fi
@@ -88,13 +84,9 @@ fi
 skip_stages=$(echo "${skip_stages}" | tr ' ' '\n' | sort -nu | tr '\n' ' ')
 log "Skipped stages: ${skip_stages}"
 
-# The weights lie where espnet_probe.bin.fetch_ge2e puts them.
+. "${_template}"/probe_verification.sh
 if will_run 10 10; then
-    _weights=
-    for _dir in "${ESPNET_PROBE_CACHE:-}" "${_template}"/../../../tools/cache "${HOME:-}"/.cache/espnet_probe; do
-        [ ! -f "${_dir}/ge2e/pretrained.pt" ] || _weights=${_dir}
-    done
-    [ -n "${_weights}" ] || fail "the weights of ge2e are not there: run '${python} -m espnet_probe.bin.fetch_ge2e', or leave out stage 10 with --skip_stages 10"
+    check_embedders
 fi
 
 # The upstream
