@@ -46,6 +46,17 @@ class Addition:
         return loaded
 
 
+def _of_speakers(name: str, module: str, attribute: str, part: str) -> Addition:
+    """Return an addition to the tables of ESPnet's speaker task."""
+    return Addition(
+        name=name,
+        module=f"espnet_probe.speakers.modules.{module}",
+        attribute=attribute,
+        table=f"{part}_choices",
+        hosts=("espnet2.tasks.spk",),
+    )
+
+
 #: Everything that the plugin adds.
 ADDITIONS: Tuple[Addition, ...] = (
     Addition(
@@ -70,6 +81,13 @@ ADDITIONS: Tuple[Addition, ...] = (
         table="scheduler_classes",
         hosts=("espnet2.tasks.abs_task",),
     ),
+    _of_speakers("spectrogram", "spectrogram", "Spectrogram", "frontend"),
+    _of_speakers("thin_resnet34", "thin_resnet", "ThinResNet34", "encoder"),
+    _of_speakers("ghostvlad", "ghostvlad", "GhostVLAD", "pooling"),
+    _of_speakers(
+        "thin_resnet", "thin_resnet_projector", "ThinResNetProjector", "projector"
+    ),
+    _of_speakers("amsoftmax", "amsoftmax", "AMSoftmax", "loss"),
 )
 
 #: What :func:`register` imports if need be; the other hosts only when they are there.

@@ -1,0 +1,1 @@
+"""Speaker networks as parts of ESPnet's SpeakerTask; registered by ``registration``."""
