@@ -1,7 +1,7 @@
 """How an embedder is named on command lines, and cheap checks of what is named.
 
 A name alone (``ge2e``), or a name and a model: ``thin_resnet:exp/spk_x``,
-``espnet:espnet/voxcelebs12_rawnet3``, ``speechbrain:speechbrain/spkrec-ecapa-voxceleb``.
+``espnet:espnet/voxcelebs12_rawnet3``, ``speechbrain:pretrained/ecapa``.
 Importing this loads neither torch nor ESPnet.
 """
 
