@@ -88,6 +88,10 @@ ADDITIONS: Tuple[Addition, ...] = (
         "thin_resnet", "thin_resnet_projector", "ThinResNetProjector", "projector"
     ),
     _of_speakers("amsoftmax", "amsoftmax", "AMSoftmax", "loss"),
+    _of_speakers("linear_mel", "ge2e", "LinearMelFrontend", "frontend"),
+    _of_speakers("ge2e_lstm", "ge2e", "GE2ELSTM", "encoder"),
+    _of_speakers("last_state", "ge2e", "LastState", "pooling"),
+    _of_speakers("ge2e", "ge2e_loss", "GE2ELoss", "loss"),
 )
 
 #: What :func:`register` imports if need be; the other hosts only when they are there.

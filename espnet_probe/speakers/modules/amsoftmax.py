@@ -85,7 +85,7 @@ class AMSoftmax(AbsLoss):
             return None, None, answers
         speakers = label.reshape(-1)
         accuracy = (answers == speakers).float().mean()
-        right = torch.nn.functional.one_hot(speakers, cosines.size(1))
+        right = torch.nn.functional.one_hot(speakers, cosines.size(1)).to(cosines)
         logits = self.scale * (cosines - self.margin * right)
         loss = torch.nn.functional.cross_entropy(logits, speakers)
         return loss, accuracy, answers
