@@ -56,6 +56,12 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--merge", type=str2bool, default=False, help="only join the jobs' parts"
     )
+    parser.add_argument(
+        "--oracle",
+        type=str2bool,
+        default=True,
+        help="also write the control oracle; it is the same for all probes of a target",
+    )
     parser.add_argument("--ngpu", type=int, default=0, help="0: CPU, 1: GPU")
     return parser
 
@@ -142,6 +148,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     layers = probes.select(args.layers)
     fingerprint = probes.fingerprint(layers)
     output = Path(args.output_dir)
+    names = [*layers, *([ORACLE] if args.oracle else [])]
     waveforms = Waveforms(Path(args.data_dir), probes.target.fs)
     if not args.merge:
         keys = chosen_keys(waveforms, Path(args.key_file) if args.key_file else None)
@@ -149,30 +156,30 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         marker = output / f"job.{job}.json"
         samples = waveforms.check(keys)
         content = {"fingerprint": fingerprint, "samples": samples}
-        files = part_files(output, layers, job)
+        files = part_files(output, names, job)
         if read_marker(marker) == content and all(path.is_file() for path in files):
             logging.info("job %d is done: %s", job, marker)
         else:
             # First of all: half of the new parts must not pass for the old ones.
             marker.unlink(missing_ok=True)
-            reconstruct(args, probes, layers, waveforms, samples)
+            reconstruct(args, probes, names, waveforms, samples)
             with marker_written(marker) as part:
                 part.write_text(json.dumps(content), encoding="utf-8")
     if args.merge or args.job is None:
-        merge(output, probes, layers, fingerprint, waveforms, Path(args.data_dir))
+        merge(output, probes, names, fingerprint, waveforms, Path(args.data_dir))
 
 
-def part_files(output: Path, layers: Sequence[str], job: int) -> List[Path]:
+def part_files(output: Path, names: Sequence[str], job: int) -> List[Path]:
     """Return the files that a job leaves.
 
     Args:
         output: Folder of the set.
-        layers: The layers.
+        names: The layers, and the oracle if it is wanted.
         job: Number of the job.
     """
-    names = [f"{name}/feats.{job}" for name in [*layers, ORACLE]]
-    files = [output / f"{name}.{kind}" for name in names for kind in ("ark", "scp")]
-    return files + [output / name / f"l1.{job}.csv" for name in layers]
+    parts = [f"{name}/feats.{job}" for name in names]
+    files = [output / f"{part}.{kind}" for part in parts for kind in ("ark", "scp")]
+    return files + [output / name / f"l1.{job}.csv" for name in names if name != ORACLE]
 
 
 def read_marker(path: Path) -> Dict[str, Any]:
@@ -197,7 +204,7 @@ def marker_written(path: Path) -> Any:
 def reconstruct(
     args: argparse.Namespace,
     probes: "ProbeExp",
-    layers: Sequence[str],
+    names: Sequence[str],
     waveforms: "Waveforms",
     samples: Mapping[str, int],
 ) -> None:
@@ -206,7 +213,7 @@ def reconstruct(
     Args:
         args: The command's arguments.
         probes: The trained probes.
-        layers: The layers to reconstruct from.
+        names: The layers to reconstruct from, and the oracle if it is wanted.
         waveforms: The data.
         samples: The job's utterances and their lengths.
 
@@ -217,11 +224,12 @@ def reconstruct(
     from tqdm import tqdm
 
     device = "cuda" if args.ngpu else "cpu"
+    layers = [name for name in names if name != ORACLE]
     model = probes.load(layers, find_choice(args), device)
     assert model.upstream is not None
     model.upstream.check_lengths(samples)
     output, job = Path(args.output_dir), args.job or 1
-    parts = {name: Part(output / name, job) for name in [*layers, ORACLE]}
+    parts = {name: Part(output / name, job) for name in names}
     try:
         for key in tqdm(samples, desc="reconstruct", unit="utt", mininterval=2):
             add_utterance(model, torch.from_numpy(waveforms[key]), key, parts)
@@ -255,7 +263,8 @@ def add_utterance(
     from espnet_probe.probes.inference import reconstruct_utterance
 
     made = reconstruct_utterance(model, waveform, key)
-    parts[ORACLE].add(key, made.target.numpy())
+    if ORACLE in parts:
+        parts[ORACLE].add(key, made.target.numpy())
     for name, mel in made.mels.items():
         if not torch.isfinite(mel).all():
             raise ProbeError(
@@ -268,7 +277,7 @@ def add_utterance(
 def merge(
     output: Path,
     probes: "ProbeExp",
-    layers: Sequence[str],
+    names: Sequence[str],
     fingerprint: str,
     waveforms: "Waveforms",
     data_dir: Path,
@@ -278,7 +287,7 @@ def merge(
     Args:
         output: Folder of the set.
         probes: The trained probes.
-        layers: The layers.
+        names: The layers, and the oracle if it is wanted.
         fingerprint: Of the probes; parts of other ones are not taken.
         waveforms: The data.
         data_dir: Their folder.
@@ -301,7 +310,7 @@ def merge(
             marker.unlink()
         else:
             jobs.append(int(marker.name.split(".")[1]))
-    for name in [*layers, ORACLE]:
+    for name in names:
         merge_layer(output / name, jobs, waveforms.keys())
     natural = output / NATURAL
     natural.mkdir(parents=True, exist_ok=True)
@@ -310,10 +319,10 @@ def merge(
     for folder in [output, output.parent]:
         with written_whole(folder / "mel.yaml") as part:
             part.write_text(yaml.safe_dump(probes.target.to_dict()), encoding="utf-8")
-    chosen = [entry for entry in probes.descriptions if entry["name"] in layers]
+    chosen = [entry for entry in probes.descriptions if entry["name"] in names]
     with written_whole(output.parent / "layers.json") as part:
         part.write_text(json.dumps(chosen, indent=2) + "\n", encoding="utf-8")
-    logging.info("%s: %d layers, %d jobs joined", output, len(layers), len(jobs))
+    logging.info("%s: %d layers, %d jobs joined", output, len(chosen), len(jobs))
 
 
 def merge_layer(folder: Path, jobs: Sequence[int], keys: Sequence[str]) -> None:

@@ -128,7 +128,9 @@ def _locate(value: str, roots: Sequence[Path]) -> str:
     return value
 
 
-def build_model(config: Dict[str, Any], task: str) -> torch.nn.Module:
+def build_model(
+    config: Dict[str, Any], task: str, init: Optional[str] = None
+) -> torch.nn.Module:
     """Build a model, with whatever weights it starts from.
 
     Options that the configuration lacks, since its ESPnet was older, have the defaults
@@ -137,6 +139,7 @@ def build_model(config: Dict[str, Any], task: str) -> torch.nn.Module:
     Args:
         config: The model's configuration; it is not changed.
         task: A key of TASKS.
+        init: How ESPnet is to draw the weights; None for each module's own way.
 
     Raises:
         ProbeError: If a package is missing, a download fails, a file that a part
@@ -152,7 +155,7 @@ def build_model(config: Dict[str, Any], task: str) -> torch.nn.Module:
     espnet_task = task_class(task)
     # After the task's import: only what has been imported is registered with.
     register()
-    options = complete_options(config, espnet_task)
+    options = {**complete_options(config, espnet_task), "init": init}
     without, _ = _loss_to_leave_out(config, task)
     options.update(without)
     try:

@@ -7,7 +7,7 @@ loads neither torch nor ESPnet.
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Union
 
 from espnet_probe.errors import ProbeError
 
@@ -23,7 +23,12 @@ OPTIONS = {
     "average there is",
     "upstream_task": "ESPnet's task of the model, such as asr or s2t, where what it "
     "brings does not tell",
+    "upstream_init": "random: the same model untrained, as a control",
+    "upstream_seed": "seed of the weights of --upstream_init random; 0 by default",
 }
+
+#: The value of ``--upstream_init``: weights as before a training.
+RANDOM = "random"
 
 #: What is said of a folder without a model.
 NO_MODEL = (
@@ -45,6 +50,8 @@ class UpstreamChoice:
         zip: a packed file; exactly one of the three is there.
         model: File name of the weights in ``exp``.
         task: Name of its ESPnet task, where one was said.
+        init: RANDOM for the same model untrained.
+        seed: Of the untrained model's weights.
     """
 
     exp: Optional[str] = None
@@ -52,6 +59,8 @@ class UpstreamChoice:
     zip: Optional[str] = None
     model: Optional[str] = None
     task: Optional[str] = None
+    init: Optional[str] = None
+    seed: int = 0
 
     def check_there(self) -> None:
         """Look for the folder or file, without importing torch, which takes seconds.
@@ -77,12 +86,13 @@ class UpstreamChoice:
 
         from espnet_probe.upstream import Upstream
 
+        how = (device, self.task, self.init, self.seed)
         if self.tag is not None:
-            return Upstream.from_pretrained(self.tag, device, self.task)
+            return Upstream.from_pretrained(self.tag, *how)
         if self.zip is not None:
-            return Upstream.from_zip(self.zip, device, self.task)
+            return Upstream.from_zip(self.zip, *how)
         assert self.exp is not None
-        return Upstream.from_exp(self.exp, self.model, device, self.task)
+        return Upstream.from_exp(self.exp, self.model, *how)
 
 
 def add_upstream_options(parser: Any) -> None:
@@ -93,11 +103,16 @@ def add_upstream_options(parser: Any) -> None:
     """
     for name, text in OPTIONS.items():
         # As ESPnet's options, so that an unset shell variable counts as not given.
-        parser.add_argument(f"--{name}", type=_text_or_none, default=None, help=text)
+        kind = _number_or_none if name == "upstream_seed" else _text_or_none
+        parser.add_argument(f"--{name}", type=kind, default=None, help=text)
 
 
 def _text_or_none(text: str) -> Optional[str]:
     return None if text.lower() in ("", "none", "null", "nil") else text
+
+
+def _number_or_none(text: str) -> Optional[int]:
+    return None if _text_or_none(text) is None else int(text)
 
 
 def find_choice(
@@ -109,7 +124,8 @@ def find_choice(
         options: Parsed arguments, or a configuration with the same names.
 
     Raises:
-        ProbeError: If they name several, or weights in something that is no folder.
+        ProbeError: If they name several, weights in something that is no folder, or
+            another way than RANDOM to begin.
     """
     given = options if isinstance(options, Mapping) else vars(options)
     values = {name: given.get(name) or None for name in OPTIONS}
@@ -124,9 +140,22 @@ def find_choice(
             f"--upstream_model {values['upstream_model']} names a file in "
             f"--upstream_exp: leave it out with {named[0]}"
         )
+    if values["upstream_init"] not in (None, RANDOM):
+        raise ProbeError(
+            f"--upstream_init {values['upstream_init']}: expected {RANDOM}, or nothing "
+            "for the trained model"
+        )
+    if values["upstream_seed"] is not None and values["upstream_init"] is None:
+        raise ProbeError(
+            f"--upstream_seed {values['upstream_seed']} is of --upstream_init "
+            f"{RANDOM}: leave it out"
+        )
     if not named:
         return None
-    fields = {name.removeprefix("upstream_"): value for name, value in values.items()}
+    values["upstream_seed"] = values["upstream_seed"] or 0
+    fields: Dict[str, Any] = {
+        name.removeprefix("upstream_"): value for name, value in values.items()
+    }
     return UpstreamChoice(**fields)
 
 
@@ -181,4 +210,9 @@ def moved_choice(
         # The folder has moved, its weights still have their name.
         model = recorded.get("upstream_model") or None
     task = said.task or recorded.get("upstream_task") or None
-    return UpstreamChoice(said.exp, said.tag, said.zip, model, task)
+    init, seed = said.init, said.seed
+    if init is None:
+        # A place does not say whether the model there is to be taken untrained.
+        init = recorded.get("upstream_init") or None
+        seed = int(recorded.get("upstream_seed") or 0)
+    return UpstreamChoice(said.exp, said.tag, said.zip, model, task, init, seed)

@@ -21,6 +21,7 @@ from espnet_probe.upstream.build import (
     read_config,
     unneeded_weights,
 )
+from espnet_probe.upstream.choice import RANDOM
 from espnet_probe.upstream.encode import ENCODE, prompt_settings
 from espnet_probe.upstream.files import (
     ModelFiles,
@@ -32,6 +33,7 @@ from espnet_probe.upstream.parts import find_chain
 from espnet_probe.upstream.preparation import find_preparation
 from espnet_probe.upstream.target import fit_target, sampling_rate
 from espnet_probe.upstream.task_kinds import find_task
+from espnet_probe.upstream.untrained import build_untrained
 from espnet_probe.upstream.waveform import Waveform, as_batch
 from espnet_probe.upstream.weights import load_weights, model_hash
 
@@ -112,6 +114,8 @@ class Upstream:
         model_file: Optional[str] = None,
         device: str = "cpu",
         task: Optional[str] = None,
+        init: Optional[str] = None,
+        seed: int = 0,
     ) -> "Upstream":
         """Load a model from the folder that an ESPnet training left.
 
@@ -121,13 +125,16 @@ class Upstream:
                 that is there.
             device: "cpu", "cuda" or "cuda:N".
             task: Name of its ESPnet task, where its configuration does not tell.
+            init: "random" for the same model untrained, see
+                :mod:`espnet_probe.upstream.untrained`; None for the trained one.
+            seed: Of the untrained model's weights.
 
         Raises:
             ProbeError: If a file is missing, if the task cannot be told or is not
                 supported, or if the weights and the model do not have the same names
                 and shapes.
         """
-        return cls._load(files_of_exp(exp_dir, model_file), device, task)
+        return cls._load(files_of_exp(exp_dir, model_file), device, task, init, seed)
 
     @classmethod
     def from_zip(
@@ -135,6 +142,8 @@ class Upstream:
         archive: Union[str, Path],
         device: str = "cpu",
         task: Optional[str] = None,
+        init: Optional[str] = None,
+        seed: int = 0,
     ) -> "Upstream":
         """Load a model from an archive that ESPnet's ``pack`` made.
 
@@ -144,15 +153,22 @@ class Upstream:
             archive: The file; .tgz and the other kinds that ESPnet packs, too.
             device: "cpu", "cuda" or "cuda:N".
             task: Name of its ESPnet task, where the archive does not tell.
+            init: As of from_exp.
+            seed: As of from_exp.
 
         Raises:
             ProbeError: If the archive is refused or damaged; and as from_exp does.
         """
-        return cls._load(files_of_archive(archive), device, task)
+        return cls._load(files_of_archive(archive), device, task, init, seed)
 
     @classmethod
     def from_pretrained(
-        cls, tag: str, device: str = "cpu", task: Optional[str] = None
+        cls,
+        tag: str,
+        device: str = "cpu",
+        task: Optional[str] = None,
+        init: Optional[str] = None,
+        seed: int = 0,
     ) -> "Upstream":
         """Load a published model, downloaded if it is not in a cache.
 
@@ -160,21 +176,37 @@ class Upstream:
             tag: Such as "espnet/owsm_ctc_v4_1B", or a URL.
             device: "cpu", "cuda" or "cuda:N".
             task: Name of its ESPnet task, where what was published does not tell.
+            init: As of from_exp.
+            seed: As of from_exp.
 
         Raises:
             ProbeError: If it cannot be downloaded; and as from_exp does.
         """
-        return cls._load(files_of_tag(tag), device, task)
+        return cls._load(files_of_tag(tag), device, task, init, seed)
 
     @classmethod
-    def _load(cls, files: ModelFiles, device: str, said: Optional[str]) -> "Upstream":
+    def _load(
+        cls,
+        files: ModelFiles,
+        device: str,
+        said: Optional[str],
+        init: Optional[str],
+        seed: int,
+    ) -> "Upstream":
+        if init not in (None, RANDOM):
+            raise ProbeError(f"init is {init}: expected {RANDOM}, or none")
         config = read_config(files.config)
         task = find_task(config, said, files.task)
         locate_files(config, files.folder)
-        model = build_model(config, task)
-        load_weights(model, files.weights, unneeded_weights(config, task))
-        logging.info("loaded the upstream %s (task %s)", files.origin, task)
-        return cls(model, config, files.origin, device, task)
+        origin = files.origin
+        if init == RANDOM:
+            model = build_untrained(config, task, files.weights, seed)
+            origin += f" (random, seed {seed})"
+        else:
+            model = build_model(config, task)
+            load_weights(model, files.weights, unneeded_weights(config, task))
+        logging.info("loaded the upstream %s (task %s)", origin, task)
+        return cls(model, config, origin, device, task)
 
     @property
     def device(self) -> torch.device:

@@ -126,6 +126,19 @@ def test_every_layer_and_control_gets_its_files(
     assert not (output / "oracle" / "l1.json").exists()
 
 
+def test_a_control_leaves_out_the_oracle(
+    trained: Path, data: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "reconstruct_x" / "test"
+    main([*command(trained, data, output), "--oracle", "false"])
+    assert not (output / "oracle").exists()
+    for name in LAYERS:
+        assert mels(output / name).keys() == SAMPLES.keys()
+    # What was left out is made when it is wanted.
+    main(command(trained, data, output))
+    assert mels(output / "oracle").keys() == SAMPLES.keys()
+
+
 def run_jobs(trained: Path, data: Path, output: Path, number: int) -> None:
     """Reconstruct in several jobs and merge, as stage 8 does."""
     lines = (data / "wav.scp").read_text().splitlines(keepends=True)

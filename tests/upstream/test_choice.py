@@ -32,6 +32,10 @@ def test_each_way_alone() -> None:
     # As an unset variable of a shell script leaves them.
     empty = parsed("--upstream_exp", "", "--upstream_tag", "none")
     assert find_choice(empty) is None
+    words = ("--upstream_exp", "a", "--upstream_init", "random")
+    assert find_choice(parsed(*words)) == UpstreamChoice(exp="a", init="random")
+    seeded = find_choice(parsed(*words, "--upstream_seed", "3"))
+    assert seeded == UpstreamChoice(exp="a", init="random", seed=3)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +50,14 @@ def test_each_way_alone() -> None:
         (
             ["--upstream_tag", "a", "--upstream_model", "b.pth"],
             "--upstream_model b.pth names a file in --upstream_exp",
+        ),
+        (
+            ["--upstream_exp", "a", "--upstream_init", "xavier"],
+            "--upstream_init xavier: expected random",
+        ),
+        (
+            ["--upstream_exp", "a", "--upstream_seed", "1"],
+            "--upstream_seed 1 is of --upstream_init random: leave it out",
         ),
     ],
 )
@@ -73,6 +85,14 @@ def test_what_is_recorded_counts_unless_it_has_moved() -> None:
     # Of a version that knew folders only.
     assert moved_choice({"upstream_exp": "exp/a"}, None) == UpstreamChoice("exp/a")
     assert moved_choice({}, None) is None
+
+
+def test_an_untrained_model_stays_one_wherever_it_is() -> None:
+    recorded = {"upstream_exp": "a", "upstream_init": "random", "upstream_seed": 2}
+    assert moved_choice(recorded, None) == UpstreamChoice("a", init="random", seed=2)
+    assert moved_choice(recorded, "b") == UpstreamChoice("b", init="random", seed=2)
+    said = UpstreamChoice("b", init="random")
+    assert moved_choice(recorded, said) == said
 
 
 def test_options_load_neither_torch_nor_espnet() -> None:
