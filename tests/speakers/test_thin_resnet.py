@@ -191,3 +191,17 @@ def test_34_values_are_enough_and_one_frame_is_not() -> None:
     with pytest.raises(ProbeError, match="got 1 frames, expected at least 2"):
         encoder(torch.randn(1, 1, 34))
     assert encoder(torch.randn(1, 2, 34)).shape == (1, 12, 1)
+
+
+def test_the_running_statistics_follow_as_fast_as_they_are_told() -> None:
+    torch.manual_seed(0)
+    feats = 3.0 * torch.randn(4, 40, 40)
+    lags = {}
+    for momentum in (0.01, 0.5):
+        torch.manual_seed(1)
+        network = ThinResNet34(40, **SMALL, norm_momentum=momentum)
+        wanted = network.conv1(feats.transpose(1, 2).unsqueeze(1)).var()
+        for _ in range(5):
+            network(feats)
+        lags[momentum] = float((network.norm1.running_var.mean() - wanted).abs())
+    assert lags[0.5] < 0.2 * lags[0.01]

@@ -141,6 +141,7 @@ class ThinResNet34(AbsEncoder):
         last_time_stride: int = 1,
         late_stride: bool = False,
         norm_eps: float = 1e-3,
+        norm_momentum: float = NORM_MOMENTUM,
     ) -> None:
         """Build the network; the default widths are the authors'.
 
@@ -152,6 +153,11 @@ class ThinResNet34(AbsEncoder):
             blocks: Bottlenecks of conv2 to conv5.
             last_time_stride: Stride in time of the last max-pooling: 1 as trained by
                 the authors, 2 as printed in their paper.
+            late_stride: See :class:`Bottleneck`.
+            norm_eps: Added to the variances of all normalisations.
+            norm_momentum: How far a batch moves their running statistics. A training
+                of a few hundred updates needs torch's 0.1: with less, the statistics
+                of evaluation lag behind the weights.
 
         Raises:
             ProbeError: If the numbers of values are not 5, 4 and 4, one is not
@@ -191,6 +197,9 @@ class ThinResNet34(AbsEncoder):
                 for _ in range(blocks[number] - 1)
             ]
             self.add_module(f"conv{number + 2}", torch.nn.Sequential(first, *rest))
+        for module in self.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = norm_momentum
 
     @staticmethod
     def _last_height(input_size: int) -> int:
