@@ -15,7 +15,8 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Draw equally many target and non-target trials from the "
         "utterances of a set; lines 'enrolment test target|nontarget'. No utterance is "
-        "compared with itself and no pair occurs twice.",
+        "compared with itself and no pair occurs twice. Same utterances and seed, same "
+        "trials.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
@@ -30,6 +31,18 @@ def get_parser() -> argparse.ArgumentParser:
         type=int,
         required=True,
         help="number of trials in total, even: half target, half non-target",
+    )
+    parser.add_argument(
+        "--gender",
+        type=Path,
+        help="lines 'speaker gender' (spk2gender) or 'utterance gender': both speakers "
+        "of a non-target trial then have one gender",
+    )
+    parser.add_argument(
+        "--balanced",
+        action="store_true",
+        help="let every speaker occur about equally often in the target trials, and in "
+        "the others; without, every pair is equally likely",
     )
     parser.add_argument(
         "--at_most",
@@ -57,7 +70,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         read_full_table,
         written_whole,
     )
-    from espnet_probe.scores.trials import sample_trials
+    from espnet_probe.scores.trial_sampling import sample_trials
 
     if args.output.is_dir():
         raise ProbeError(
@@ -65,8 +78,13 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         )
     check_output(args.output.parent)
     utt2spk = read_full_table(args.utt2spk, "utterance and speaker")
+    genders = None
+    if args.gender is not None:
+        genders = read_full_table(args.gender, "speaker (or utterance) and gender")
     try:
-        trials = sample_trials(utt2spk, args.num_pairs, args.seed, args.at_most)
+        trials = sample_trials(
+            utt2spk, args.num_pairs, args.seed, args.at_most, genders, args.balanced
+        )
     except ProbeError as error:
         raise ProbeError(f"{args.utt2spk}: {error}") from error
     with written_whole(args.output) as part:

@@ -2,18 +2,20 @@
 
 import argparse
 import logging
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence
 
 from espnet_probe.bin.cli import run
 from espnet_probe.errors import ProbeError
-from espnet_probe.speakers.registry import EMBEDDERS
+from espnet_probe.speakers.spec import choices
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from espnet_probe.bin.embedding_files import EmbeddedSet
     from espnet_probe.scores.trials import Trial
     from espnet_probe.speakers.abs_embedder import AbsEmbedder
 
@@ -24,7 +26,8 @@ def get_parser() -> argparse.ArgumentParser:
         description="Embed every utterance of the trials once, score the trials by "
         "cosine. Writes verification.csv (enrolment, test, label, score), "
         "verification.json (equal error rates, 95 %% interval by bootstrap over "
-        "speakers, counts) and embeddings.npz (utt_ids, embeddings).",
+        "speakers, detection costs, d-prime, counts) and embeddings.npz (utt_ids, "
+        "embeddings). After an interruption, what was embedded is not embedded again.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
@@ -35,10 +38,18 @@ def get_parser() -> argparse.ArgumentParser:
         help="wav.scp to score; several, if they share the trials",
     )
     parser.add_argument(
-        "--trials", type=Path, required=True, help="'enrolment test target|nontarget'"
+        "--trials",
+        type=Path,
+        required=True,
+        help="'enrolment test target|nontarget', VoxCeleb's '1|0 enrolment test' or "
+        "ESPnet's 'enrolment*test 1|0'",
     )
     parser.add_argument(
-        "--embedder", choices=sorted(EMBEDDERS), default="ge2e", help="speaker embedder"
+        "--embedder", default="ge2e", help=f"speaker embedder: {choices()}"
+    )
+    parser.add_argument(
+        "--suffix",
+        help="write verification_SUFFIX.csv and so on: for a second embedder",
     )
     parser.add_argument(
         "--utt2spk",
@@ -50,7 +61,8 @@ def get_parser() -> argparse.ArgumentParser:
         "--ref_embeddings",
         type=Path,
         help="embeddings.npz of the originals: also give the mean cosine between each "
-        "utterance and its original",
+        "utterance and its original, and score the trials with the original as the "
+        "enrolment (original_enrolment, and a column of that name)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap")
     parser.add_argument(
@@ -66,68 +78,6 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def read_trials(path: Path) -> "List[Trial]":
-    """Read a file of trials.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ProbeError: If it is missing or malformed; the message has path and line.
-    """
-    from espnet_probe.scores.trials import parse_trials
-
-    if not path.is_file():
-        raise ProbeError(
-            f"no trials at {path}: make them with 'python -m "
-            "espnet_probe.bin.make_trials'"
-        )
-    try:
-        with path.open(encoding="utf-8") as lines:
-            return parse_trials(lines)
-    except (ProbeError, UnicodeDecodeError) as error:
-        raise ProbeError(f"{path}: {error}") from error
-
-
-def embed_all(
-    embedder: "AbsEmbedder", wav_scp: Path, utts: Sequence[str]
-) -> "Dict[str, NDArray[np.float32]]":
-    """Embed utterances, one at a time.
-
-    Args:
-        embedder: The embedder.
-        wav_scp: wav.scp with all of them.
-        utts: Utterance ids.
-
-    Returns:
-        The embeddings ``(dim,)`` of those that have one.
-
-    Raises:
-        ProbeError: If an utterance cannot be read to its end, has another sampling
-            rate or is not finite.
-    """
-    import soundfile
-    from espnet2.fileio.sound_scp import SoundScpReader
-    from tqdm import tqdm
-
-    reader = SoundScpReader(str(wav_scp), dtype="float32")
-    embeddings = {}
-    for utt in tqdm(utts, desc="embed", unit="utt"):
-        try:
-            fs, waveform = reader[utt]
-            embedding = embedder.embed(waveform, fs)
-        except ProbeError as error:
-            raise ProbeError(f"{utt}: {error}") from error
-        except (OSError, soundfile.SoundFileError) as error:
-            raise ProbeError(
-                f"{utt}: cannot read its file in {wav_scp} as audio: {error}; is it "
-                "whole? Make it anew"
-            ) from error
-        if embedding is not None:
-            embeddings[utt] = embedding
-    return embeddings
-
-
 def check_input(wav_scp: Path, trials: "Sequence[Trial]", sampling_rate: int) -> None:
     """Check, before any is embedded, that the audio of all trials is there.
 
@@ -140,9 +90,10 @@ def check_input(wav_scp: Path, trials: "Sequence[Trial]", sampling_rate: int) ->
         ProbeError: If an utterance or its file is missing or has another rate.
     """
     from espnet_probe.bin.score_files import audio_shape, read_full_table
+    from espnet_probe.bin.trial_files import utterances
 
     paths = read_full_table(wav_scp, "utterance id and audio file")
-    utts = sorted({utt for trial in trials for utt in (trial.enrolment, trial.test)})
+    utts = utterances(trials)
     missing = [utt for utt in utts if utt not in paths]
     if missing:
         raise ProbeError(
@@ -158,30 +109,32 @@ def check_input(wav_scp: Path, trials: "Sequence[Trial]", sampling_rate: int) ->
             )
 
 
-def read_embeddings(path: Path) -> "Dict[str, NDArray[np.float32]]":
-    """Read the embeddings that this command wrote for another set.
+def check_args(args: argparse.Namespace) -> None:
+    """Check what can be checked without reading any file.
 
     Args:
-        path: embeddings.npz.
-
-    Returns:
-        Utterance id to embedding ``(dim,)``.
+        args: The arguments of the command.
 
     Raises:
-        ProbeError: If it is no such file.
+        ProbeError: If they contradict each other.
     """
-    import zipfile
-
-    import numpy as np
-
-    try:
-        with np.load(path) as stored:
-            return dict(zip(stored["utt_ids"].tolist(), stored["embeddings"]))
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    if args.num_bootstrap < 100:
         raise ProbeError(
-            f"cannot read {path}: {error}; expected embeddings.npz, as this command "
-            "writes it"
-        ) from error
+            f"got --num_bootstrap {args.num_bootstrap}: expected at least 100"
+        )
+    if len(args.wav_scp) != len(args.output_dir):
+        raise ProbeError(
+            f"got {len(args.wav_scp)} --wav_scp and {len(args.output_dir)} "
+            "--output_dir: expected as many of both"
+        )
+    if args.suffix is not None and not re.fullmatch(r"[A-Za-z0-9._-]+", args.suffix):
+        raise ProbeError(
+            f"got --suffix '{args.suffix}': expected letters, digits, '.', '_' or '-'"
+        )
+    if args.ref_embeddings is not None and not args.ref_embeddings.is_file():
+        raise ProbeError(
+            f"no embeddings at {args.ref_embeddings}: score the originals first"
+        )
 
 
 def main(cmd: Optional[Sequence[str]] = None) -> None:
@@ -195,70 +148,89 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
             each other.
     """
     args = get_parser().parse_args(cmd)
-    if args.num_bootstrap < 100:
-        raise ProbeError(
-            f"got --num_bootstrap {args.num_bootstrap}: expected at least 100"
-        )
-    if len(args.wav_scp) != len(args.output_dir):
-        raise ProbeError(
-            f"got {len(args.wav_scp)} --wav_scp and {len(args.output_dir)} "
-            "--output_dir: expected as many of both"
-        )
-    if args.ref_embeddings is not None and not args.ref_embeddings.is_file():
-        raise ProbeError(
-            f"no embeddings at {args.ref_embeddings}: score the originals first"
-        )
+    check_args(args)
     from espnet_probe.bin import score_files
 
     score_files.use_one_thread()
-    from espnet_probe.scores.trials import check_labels, speakers_from_trials
+    from espnet_probe.bin import embedding_files
+    from espnet_probe.bin.trial_files import read_speakers, read_trials
     from espnet_probe.speakers.registry import build_embedder
+    from espnet_probe.speakers.spec import check_spec
 
     for folder in args.output_dir:
         score_files.check_output(folder)
+    check_spec(args.embedder)
+    reference = None
     if args.ref_embeddings is not None:
-        read_embeddings(args.ref_embeddings)
-    trials = read_trials(args.trials)
-    if args.utt2spk is None:
-        speakers: Mapping[str, str] = speakers_from_trials(trials)
-    else:
-        speakers = score_files.read_full_table(args.utt2spk, "utterance and speaker")
-    check_labels(trials, speakers)
+        reference = embedding_files.read_embeddings(args.ref_embeddings)
+    first = score_files.read_full_table(args.wav_scp[0], "utterance id and audio file")
+    trials = read_trials(args.trials, first)
+    speakers, source = read_speakers(args.utt2spk, trials)
     embedder = build_embedder(args.embedder)
+    if reference is not None:
+        embedding_files.check_reference(
+            reference, args.ref_embeddings, embedding_files.identity(embedder)
+        )
     # All sets are checked before the first is scored.
     for wav_scp in args.wav_scp:
         check_input(wav_scp, trials, embedder.sampling_rate)
     for wav_scp, folder in zip(args.wav_scp, args.output_dir):
-        score_set(args, embedder, trials, speakers, wav_scp, folder)
+        settings = {
+            "embedder": embedder.label,
+            "embedder_model": embedder.describe(),
+            "bootstrap": {
+                "over": "speakers",
+                "samples": args.num_bootstrap,
+                "seed": args.seed,
+                "speakers_from": source,
+            },
+            "config": {"wav_scp": str(wav_scp), "trials": str(args.trials)},
+            "versions": score_files.versions("numpy", "torch", "torchaudio"),
+        }
+        suffix = "" if args.suffix is None else f"_{args.suffix}"
+        summary = score_set(
+            embedder, trials, speakers, reference, wav_scp, folder, settings, suffix
+        )
+        print(f"{wav_scp}: {in_words(summary)}")
 
 
 def score_set(
-    args: argparse.Namespace,
     embedder: "AbsEmbedder",
-    trials: "Sequence[Trial]",
+    trials: "List[Trial]",
     speakers: Mapping[str, str],
+    reference: "Optional[EmbeddedSet]",
     wav_scp: Path,
     folder: Path,
-) -> None:
+    settings: Mapping[str, Any],
+    suffix: str,
+) -> Dict[str, Any]:
     """Score one set and write its files.
 
     Args:
-        args: The arguments of the command.
         embedder: The embedder.
         trials: The trials.
         speakers: The person who speaks each utterance.
+        reference: Embeddings of the originals; None if they are not to be compared.
         wav_scp: wav.scp of the set.
         folder: Where the files go.
+        settings: What to write beside the scores, the bootstrap's among it.
+        suffix: Of the files' names.
 
-    Raises:
-        ProbeError: If the utterances that have an embedding leave no trials.
+    Returns:
+        What verification.json holds.
     """
+    import numpy as np
+
     from espnet_probe.bin import score_files
+    from espnet_probe.bin.embedding_files import embed_set
+    from espnet_probe.bin.trial_files import utterances
     from espnet_probe.scores.trial_scores import cosine_to_reference, score_trials
 
-    utts = sorted({utt for trial in trials for utt in (trial.enrolment, trial.test)})
-    embeddings = embed_all(embedder, wav_scp, utts)
-    scored = [t for t in trials if t.enrolment in embeddings and t.test in embeddings]
+    utts = utterances(trials)
+    embeddings = embed_set(embedder, wav_scp, utts, folder / f"embeddings{suffix}.npz")
+    draws = settings["bootstrap"]["samples"], settings["bootstrap"]["seed"]
+    scores, summary = score_trials(trials, embeddings, speakers, *draws)
+    summary["excluded_utterances"] = len(utts) - len(embeddings)
     if len(embeddings) < len(utts):
         logging.warning(
             "%s: %d of %d utterances are too short or silent for an embedding, so %d "
@@ -266,72 +238,74 @@ def score_set(
             wav_scp,
             len(utts) - len(embeddings),
             len(utts),
-            len(trials) - len(scored),
+            summary["excluded_trials"],
             len(trials),
         )
-    scores, summary = score_trials(
-        scored, embeddings, speakers, args.num_bootstrap, args.seed
-    )
-    summary["excluded_utterances"] = len(utts) - len(embeddings)
-    summary["excluded_trials"] = len(trials) - len(scored)
-    if args.ref_embeddings is not None:
-        summary["cosine_to_reference"] = cosine_to_reference(
-            read_embeddings(args.ref_embeddings), embeddings
+    columns = {"score": scores}
+    if reference is not None:
+        originals = reference.embeddings
+        summary["cosine_to_reference"] = cosine_to_reference(originals, embeddings)
+        # Of the trials that the first design has: the two can then be compared.
+        there = ~np.isnan(scores)
+        both = [trial for trial, one in zip(trials, there) if one]
+        column = np.full(len(trials), np.nan)
+        column[there], summary["original_enrolment"] = score_trials(
+            both, embeddings, speakers, *draws, enrolments=originals
         )
-    summary["embedder"] = args.embedder
-    summary["bootstrap"] = {
-        "over": "speakers",
-        "samples": args.num_bootstrap,
-        "seed": args.seed,
-        "speakers_from": str(args.utt2spk) if args.utt2spk else "target trials",
-    }
-    summary["config"] = {"wav_scp": str(wav_scp), "trials": str(args.trials)}
-    summary["versions"] = score_files.versions("numpy", "torch", "torchaudio")
-    write_results(folder, scored, scores, embeddings, summary)
-    interval = summary["eer_percent_ci95"]
-    shown = "no interval" if interval is None else "%.2f-%.2f" % tuple(interval)
-    print(
-        f"{wav_scp}: EER {summary['eer_percent']:.2f} % ({shown}), "
-        f"{len(scored)} trials, {summary['num_speakers']} speakers"
-    )
+        columns["score_original_enrolment"] = column
+    summary.update(settings)
+    # verification.json, the sign of completion, last.
+    write_scores(folder / f"verification{suffix}.csv", trials, columns)
+    score_files.write_json(folder / f"verification{suffix}.json", summary)
+    return summary
 
 
-def write_results(
-    folder: Path,
-    trials: "Sequence[Trial]",
-    scores: "NDArray[np.float64]",
-    embeddings: "Mapping[str, NDArray[np.float32]]",
-    summary: Mapping[str, Any],
+def write_scores(
+    path: Path, trials: "Sequence[Trial]", columns: "Mapping[str, NDArray[np.float64]]"
 ) -> None:
-    """Write the three files; verification.json, the sign of completion, last.
+    """Write the table of scores.
 
     Args:
-        folder: Where to.
+        path: The file.
         trials: The trials.
-        scores: ``(trials,)``.
-        embeddings: The embeddings.
-        summary: Content of the JSON file.
+        columns: Scores by the name of their column, ``(trials,)`` each; NaN where a
+            trial has none. Trials without the first are left out.
     """
     import numpy as np
 
     from espnet_probe.bin import score_files
 
-    utts = sorted(embeddings)
-    with score_files.written_whole(folder / "embeddings.npz") as part:
-        with part.open("wb") as stream:
-            np.savez(
-                stream,
-                utt_ids=np.array(utts),
-                embeddings=np.stack([embeddings[utt] for utt in utts]),
-            )
+    table = np.stack(list(columns.values()), axis=1)
     rows = (
-        (trial.enrolment, trial.test, trial.label, float(score))
-        for trial, score in zip(trials, scores)
+        (
+            trial.enrolment,
+            trial.test,
+            trial.label,
+            *(None if score != score else score for score in scores),
+        )
+        for trial, scores in zip(trials, table.tolist())
+        if scores[0] == scores[0]
     )
-    header = ("enrolment", "test", "label", "score")
+    header = ("enrolment", "test", "label", *columns)
     # 9 digits tell any two float32 cosines apart, so the rates can be recomputed.
-    score_files.write_csv(folder / "verification.csv", header, rows, digits=9)
-    score_files.write_json(folder / "verification.json", summary)
+    score_files.write_csv(path, header, rows, digits=9)
+
+
+def in_words(summary: Mapping[str, Any]) -> str:
+    """Return the line that is printed of a set.
+
+    Args:
+        summary: What verification.json holds.
+    """
+    if summary["eer_percent"] is None:
+        return f"no EER: {summary['reason']}"
+    interval = summary["eer_percent_ci95"]
+    shown = "no interval" if interval is None else "%.2f-%.2f" % tuple(interval)
+    said = f"EER {summary['eer_percent']:.2f} % ({shown})"
+    other = summary.get("original_enrolment", {}).get("eer_percent")
+    if other is not None:
+        said += f", {other:.2f} % against the originals"
+    return f"{said}, {summary['num_trials']} trials, {summary['num_speakers']} speakers"
 
 
 if __name__ == "__main__":

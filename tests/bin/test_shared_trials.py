@@ -17,6 +17,7 @@ from scipy.signal import butter, sosfilt
 from espnet_probe.bin import make_trials, mix_noise, score_quality, score_verification
 from espnet_probe.bin.score_files import read_table
 from espnet_probe.errors import ProbeError
+from espnet_probe.speakers import spec
 from espnet_probe.speakers.abs_embedder import AbsEmbedder
 from espnet_probe.speakers.registry import EMBEDDERS
 from espnet_probe.study.shared_trials import check_trials
@@ -76,7 +77,8 @@ def study(
 ) -> List[str]:
     """A recipe's folder, which the test runs in; returns the utterances."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(EMBEDDERS, "bands", Bands)
+    monkeypatch.setitem(EMBEDDERS, "bands", lambda _: Bands())
+    monkeypatch.setitem(spec.MODELS, "bands", None)
     readers: Dict[str, List[Path]] = {}
     for file in sorted((shared_data / "LibriSpeech" / "test-clean").rglob("*.flac")):
         readers.setdefault(file.name.split("-")[0], []).append(file)

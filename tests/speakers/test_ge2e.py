@@ -10,7 +10,7 @@ import soundfile
 import torch
 
 from espnet_probe.errors import ProbeError
-from espnet_probe.scores.trials import sample_trials
+from espnet_probe.scores.trial_sampling import sample_trials
 from espnet_probe.scores.verification import cosine_scores, eer
 from espnet_probe.speakers.ge2e import (
     GE2EEmbedder,
