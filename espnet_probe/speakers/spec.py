@@ -123,7 +123,8 @@ def check_spec(text: str) -> EmbedderSpec:
     elif spec.folder is None:
         _refuse_missing_folder(spec)
     if spec.name == "speechbrain":
-        need_package("speechbrain", f"the embedder {spec}")
+        for package in ("speechbrain", "hyperpyyaml"):
+            need_package(package, f"the embedder {spec}")
         if spec.folder and not (spec.folder / HYPERPARAMS).is_file():
             raise ProbeError(
                 f"no SpeechBrain model in {spec.folder}: expected {HYPERPARAMS} and "
@@ -138,15 +139,19 @@ def check_spec(text: str) -> EmbedderSpec:
 def _refuse_missing_folder(spec: EmbedderSpec) -> None:
     """Refuse what must be a folder, or looks like one, and is none."""
     model = spec.model or ""
+    if spec.name in FOLDERS_ONLY:
+        raise ProbeError(
+            f"no folder {model}: expected {spec.name}:{MODELS[spec.name]} of a trained "
+            "or converted model"
+        )
+    if spec.name == "espnet" and Path(model).is_file():
+        # An archive that ESPnet's pack made.
+        return
     # No published model has such a name.
-    path = model.startswith((".", "/", "~", "exp/", "egs/")) and "://" not in model
-    if spec.name in FOLDERS_ONLY or path:
+    if model.startswith((".", "/", "~", "exp/", "egs/")):
         raise ProbeError(
             f"no folder {model}: expected {spec.name}:{MODELS[spec.name]}, an existing "
             "folder or else the name of a published model"
-            if spec.name not in FOLDERS_ONLY
-            else f"no folder {model}: expected {spec.name}:{MODELS[spec.name]} of a "
-            "trained or converted model"
         )
 
 
@@ -186,6 +191,9 @@ def read_parts(path: Path) -> Dict[str, Any]:
 
     Args:
         path: The ``config.yaml`` of a training.
+
+    Returns:
+        Option → value.
 
     Raises:
         ProbeError: If it is no mapping in YAML.
