@@ -36,6 +36,7 @@ ALLOWED: Dict[str, FrozenSet[str]] = {
     "noise": LOWEST,
     "upstream": LOWEST | {"layers", "features", "registration"},
     "probes": LOW | {"upstream"},
+    "judge": LOWEST | {"upstream", "registration"},
     "vocoders": LOW,
     # A speaker model of ESPnet is found, built and loaded by what does so for a probed
     # model; see also test_speaker_modules_are_independent_of_loading.

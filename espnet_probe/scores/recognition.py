@@ -10,9 +10,9 @@ own. Errors are the substitutions, deletions and insertions of a minimum edit al
 characters, in percent; with many insertions it exceeds 100. An empty hypothesis is all
 deletions; an empty reference has insertions only.
 
-NIST's sclite, which ESPnet calls, takes a substitution for 4/3 of an insertion or
-deletion when it aligns, and upper for lower case unless it is told otherwise: its counts
-can be a little higher, or lower where only the case is wrong.
+NIST's sclite, which ESPnet calls, weighs a substitution as 4/3 of an insertion or a
+deletion when it aligns, and takes upper for lower case unless it is told otherwise: its
+counts can be a little higher, or lower where only the case is wrong.
 
 The interval is the bootstrap of Bisani and Ney [1]_ over utterances, or over speakers
 where they are known, since one speaker's errors are not independent.

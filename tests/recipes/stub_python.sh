@@ -83,8 +83,8 @@ case "${module}" in
         ;;
     espnet_probe.bin.list_layers)
         mkdir -p "$(dirname "$(value --json)")"
-        printf '{\n  "origin": "%s",\n  "fs": 16000,\n  "target": {\n    "fs": 16000\n  }\n}\n' \
-            "${ORIGIN:-a model}" >"$(value --json)"
+        printf '{\n  "origin": "%s",\n  "task": "%s",\n  "fs": 16000,\n  "target": {\n    "fs": 16000\n  }\n}\n' \
+            "${ORIGIN:-a model}" "${TASK:-ssl}" >"$(value --json)"
         [ -z "${PINNED:-}" ] || echo "${PINNED}" >"$(value --pinned_tag)"
         ;;
     espnet_probe.bin.dump_hidden)
@@ -94,7 +94,8 @@ case "${module}" in
         ;;
     espnet_probe.bin.probe_inference)
         if [ -n "$(value --merge)" ]; then
-            leave "${output}"/mel.yaml "${output}"/natural/wav.scp "${output}"/oracle/feats.scp
+            leave "${output}"/mel.yaml "${output}"/natural/wav.scp
+            [ "$(value --oracle)" = false ] || leave "${output}"/oracle/feats.scp
             for layer in ${layers}; do
                 leave "${output}/${layer}/feats.scp"
             done
@@ -131,6 +132,11 @@ case "${module}" in
         for dir in $(values --output_dir); do
             leave "${dir}/verification${suffix:+_${suffix}}".{json,csv} \
                 "${dir}/embeddings${suffix:+_${suffix}}.npz"
+        done
+        ;;
+    espnet_probe.bin.score_recognition)
+        for dir in $(values --output_dir); do
+            leave "${dir}"/recognition.{json,csv}
         done
         ;;
     espnet_probe.bin.score_quality)

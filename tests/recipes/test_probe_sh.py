@@ -191,7 +191,7 @@ def test_training_can_be_resumed_by_its_run_sh(recipe: Recipe) -> None:
     assert "--resume true" in recipe.calls[-1]
 
 
-@pytest.mark.parametrize("stage", [12, 13, 15, 16])
+@pytest.mark.parametrize("stage", [13, 15, 16])
 def test_what_is_not_there_yet_says_so(recipe: Recipe, stage: int) -> None:
     recipe.probe("--stage", str(stage), "--stop_stage", str(stage), code=1)
     assert "not there yet" in recipe.output

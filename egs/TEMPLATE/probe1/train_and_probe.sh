@@ -309,6 +309,10 @@ score_upstream() {
 probe() {
     local upstream=(--upstream_exp "${upstream_exp}" --upstream_tag "${upstream_tag}" --upstream_zip "${upstream_zip}")
     ! "${train_asr}" || upstream=(--upstream_exp "${asr_exp}")
+    # The model recognises the reconstructions as it did the recordings.
+    if "${train_asr}" && [[ "${probe_opts[*]}" != *--judge_* ]]; then
+        upstream+=(--recognition_config "${inference_config}" --recognition_args "${asr_inference_args}")
+    fi
     ./probe.sh --stage "$1" --stop_stage "$2" --skip_stages "${skip_stages}" \
         --python "${python}" --seed "${seed}" --ngpu "${ngpu}" --nj "${nj}" --inference_nj "${inference_nj}" \
         --dumpdir "${dumpdir}" --expdir "${expdir}" --probe_config "${probe_config}" \

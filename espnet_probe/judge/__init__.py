@@ -1,0 +1,1 @@
+"""The judge: the recogniser that writes down what it hears in a sound."""
