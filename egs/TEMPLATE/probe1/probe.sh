@@ -75,6 +75,8 @@ probe_set_tag=        # Another suffix, to it and to the statistics: what the pr
 probe_exp=            # Specify the directory path for the probe experiment.
                       # If this option is specified, probe_tag is ignored.
 probe_stats_dir=      # Specify the directory path for probe statistics.
+controls=             # Controls with probes of their own: "random shuffled" or one of them.
+control=              # Run stages 5-12 as this control; --controls does so for each.
 probe_fold_length=80000 # fold_length for speech data during probe training, in samples.
 
 # Reconstruction related
@@ -109,6 +111,7 @@ EOF
 log "$0 $*"
 # Save command line args for logging (they will be lost after utils/parse_options.sh)
 run_args=$(scripts/utils/print_args.sh $0 "$@")
+all_args=("$@")
 . utils/parse_options.sh
 
 if [ $# -ne 0 ]; then
@@ -192,7 +195,7 @@ if [ ${stage} -le 5 ] && [ ${stop_stage} -ge 5 ] && ! [[ " ${skip_stages} " =~ [
         _data="${data_feats}/${dset}"
         _dir="${hidden_dir}/${dset}"
         _marker="${_dir}/.done"
-        _key=$(work_key "dump ${layers} ${dump_dtype} ${upstream_key}" "${_data}"/{wav.scp,utt2num_samples,noise.jsonl})
+        _key=$(work_key "dump ${layers} ${dump_dtype} ${state_key}" "${_data}"/{wav.scp,utt2num_samples,noise.jsonl})
         if todo "${_marker}" "${_key}" "${_dir}"; then
             _logdir="${_dir}/logdir"
             mkdir -p "${_logdir}"
@@ -201,7 +204,7 @@ if [ ${stage} -le 5 ] && [ ${stop_stage} -ge 5 ] && ! [[ " ${skip_stages} " =~ [
             log "Dumping started... log: '${_logdir}/dump_hidden.*.log'"
             run_jobs "${inference_cmd}" "${inference_ngpu}" "${_nj}" "${_logdir}"/dump_hidden.JOB.log \
                 ${python} -m espnet_probe.bin.dump_hidden \
-                    "${upstream_opts[@]}" "${layer_opts[@]}" \
+                    "${upstream_opts[@]}" "${init_opts[@]}" "${layer_opts[@]}" \
                     --data_dir "${_data}" \
                     --key_file "${_logdir}"/keys.JOB.scp \
                     --dtype "${dump_dtype}" \
@@ -210,7 +213,7 @@ if [ ${stage} -le 5 ] && [ ${stop_stage} -ge 5 ] && ! [[ " ${skip_stages} " =~ [
             mark_done "${_marker}" "${_key}" "${_dir}"/*/hidden.scp
         fi
     done
-    stage_end "${stage_times}" "${upstream_exp:-${probe_exp}}"
+    stage_end "${stage_times}" "${states_exp}"
 fi
 
 if [ ${stage} -le 6 ] && [ ${stop_stage} -ge 6 ] && ! [[ " ${skip_stages} " =~ [[:space:]]6[[:space:]] ]]; then
@@ -253,7 +256,7 @@ if [ ${stage} -le 6 ] && [ ${stop_stage} -ge 6 ] && ! [[ " ${skip_stages} " =~ [
         mark_done "${_marker}" "${_key}" "${probe_stats_dir}"/{train,valid}/speech_shape \
             "${probe_stats_dir}"/train/feats_stats.npz
     fi
-    stage_end "${stage_times}" "${upstream_exp:-${probe_exp}}"
+    stage_end "${stage_times}" "${states_exp}"
 fi
 
 if [ ${stage} -le 7 ] && [ ${stop_stage} -ge 7 ] && ! [[ " ${skip_stages} " =~ [[:space:]]7[[:space:]] ]]; then
@@ -276,7 +279,7 @@ if [ ${stage} -le 7 ] && [ ${stop_stage} -ge 7 ] && ! [[ " ${skip_stages} " =~ [
         done
     fi
     _marker="${probe_exp}/.done"
-    _key=$(work_key "train ${layers} ${states} ${probe_args} ${seed} ${upstream_key}" "${_keys[@]}")
+    _key=$(work_key "train ${layers} ${states} ${probe_args} ${seed} ${state_key}${control:+ ${control}}" "${_keys[@]}")
     if todo "${_marker}" "${_key}" "${probe_exp}"; then
         write_resume "${probe_exp}" 7
         # Other settings and other weights are refused by the trainer; it cannot see other data.
@@ -294,8 +297,8 @@ if [ ${stage} -le 7 ] && [ ${stop_stage} -ge 7 ] && ! [[ " ${skip_stages} " =~ [
             --init_file_prefix "${probe_exp}"/.dist_init_ \
             --multiprocessing_distributed true -- \
             ${python} -m espnet_probe.bin.probe_train \
-                "${config_opts[@]}" "${upstream_opts[@]}" "${layer_opts[@]}" \
-                --states "${states}" \
+                "${config_opts[@]}" "${upstream_opts[@]}" "${init_opts[@]}" "${layer_opts[@]}" \
+                --states "${states}" "${control_opts[@]}" \
                 --target_stats "${probe_stats_dir}"/train/feats_stats.npz \
                 --train_data_path_and_name_and_type "${train_dir}/wav.scp,speech,sound" \
                 --valid_data_path_and_name_and_type "${valid_dir}/wav.scp,speech,sound" \
@@ -330,6 +333,7 @@ if [ ${stage} -le 8 ] && [ ${stop_stage} -ge 8 ] && ! [[ " ${skip_stages} " =~ [
             write_resume "${inference_dir}" 8
             log "Reconstruction started... log: '${_logdir}/probe_inference.*.log'"
             _opts="--probe_exp ${probe_exp} --data_dir ${_data} --output_dir ${_dir}"
+            [ -z "${control}" ] || _opts+=" --oracle false"
             run_jobs "${inference_cmd}" "${inference_ngpu}" "${_nj}" "${_logdir}"/probe_inference.JOB.log \
                 ${python} -m espnet_probe.bin.probe_inference ${_opts} "${layer_opts[@]}" \
                     --key_file "${_logdir}"/keys.JOB.scp --job JOB \
@@ -348,7 +352,7 @@ if [ ${stage} -le 9 ] && [ ${stop_stage} -ge 9 ] && ! [[ " ${skip_stages} " =~ [
     for dset in ${test_sets}; do
         _dir="${inference_dir}/${dset}"
         need_done "${_dir}/.reconstruct.done" 8
-        _names="oracle $(layer_names)"
+        _names=$(vocoded_names)
         _marker="${_dir}/.vocode.done"
         _key=$(work_key "vocode ${vocoder_preset} ${vocoder_args}" "${_dir}/.reconstruct.done")
         if todo "${_marker}" "${_key}" "${_dir}"; then
@@ -378,7 +382,7 @@ if [ ${stage} -le 10 ] && [ ${stop_stage} -ge 10 ] && ! [[ " ${skip_stages} " =~
         _dir="${inference_dir}/${dset}"
         need_done "${_dir}/.vocode.done" 9
         _utt2spk=$(speaker_map "${data_feats}/${dset}")
-        make_set_trials "${_dir}" "${_utt2spk}"
+        [ -n "${control}" ] || make_set_trials "${_dir}" "${_utt2spk}"
         # The first one's files are those that the report's main table reads.
         _suffix=
         for _spec in ${embedder}; do
@@ -397,7 +401,7 @@ if [ ${stage} -le 11 ] && [ ${stop_stage} -ge 11 ] && ! [[ " ${skip_stages} " =~
         need_done "${_dir}/.vocode.done" 9
         _tasks=$(new_tasks "${_dir}"/logdir/quality)
         _ref=$(quality_reference "${dset}")
-        for _name in natural oracle $(layer_names); do
+        for _name in $(scored_names); do
             _out="${_dir}/${_name}"
             _marker="${_out}/.quality.done"
             _key=$(work_key "quality ${quality_args}" "${_dir}"/.{reconstruct,vocode}.done "${_ref}")
@@ -418,6 +422,8 @@ if [ ${stage} -le 12 ] && [ ${stop_stage} -ge 12 ] && ! [[ " ${skip_stages} " =~
     not_there_yet 12 "the upstream's recognition of its own reconstruction"
 fi
 
+run_controls
+
 if [ ${stage} -le 13 ] && [ ${stop_stage} -ge 13 ] && ! [[ " ${skip_stages} " =~ [[:space:]]13[[:space:]] ]]; then
     not_there_yet 13 "the listening test"
 fi
@@ -427,8 +433,15 @@ if [ ${stage} -le 14 ] && [ ${stop_stage} -ge 14 ] && ! [[ " ${skip_stages} " =~
     stage_begin 14 "report"
     need_done "${probe_exp}/.done" 7
     _marker="${probe_exp}/report/.done"
-    _key=$(work_key "report ${inference_dir} ${test_sets}" "${probe_exp}/.done" \
-        "${inference_dir}"/*/*/*.json "${upstream_wers[@]}")
+    _files=("${probe_exp}/.done" "${inference_dir}"/*/*/*.json "${upstream_wers[@]}")
+    _opts=
+    for _name in ${controls}; do
+        _dir=$(control_exp "${_name}")
+        need_done "${_dir}/.done" 7
+        _files+=("${_dir}/.done" "${_dir}/$(basename "${inference_dir}")"/*/*/*.json)
+        _opts+=" --control ${_name}=${_dir}"
+    done
+    _key=$(work_key "report ${inference_dir} ${test_sets}${_opts}" "${_files[@]}")
     if todo "${_marker}" "${_key}" "${probe_exp}/report"; then
         ${python} -m espnet_probe.bin.make_report \
             --probe_exp "${probe_exp}" \
@@ -436,7 +449,7 @@ if [ ${stage} -le 14 ] && [ ${stop_stage} -ge 14 ] && ! [[ " ${skip_stages} " =~
             --inference_tag "$(basename "${inference_dir}")" \
             --sets ${test_sets} \
             --dumpdir "${data_feats}" \
-            --stage_times "${stage_times}" \
+            --stage_times "${stage_times}" ${_opts} \
             --output_dir "${probe_exp}/report" | tee "${probe_exp}/report/table.txt"
         mark_done "${_marker}" "${_key}" "${probe_exp}"/RESULTS.md "${probe_exp}"/report/index.html
     else

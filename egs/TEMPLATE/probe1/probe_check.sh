@@ -66,6 +66,8 @@ case "${vocoder_preset}" in
     default | fast | paper) ;;
     *) fail "--vocoder_preset ${vocoder_preset}: expected default, fast or paper" ;;
 esac
+. "${_template}"/probe_controls.sh
+check_controls
 if [ "${num_pairs}" -lt 2 ] || [ $((num_pairs % 2)) -ne 0 ]; then
     fail "--num_pairs ${num_pairs}: expected a positive even number, half of it target"
 fi
@@ -168,6 +170,12 @@ fi
 hidden_dir=${dumpdir}/hidden/${upstream_name}
 probe_stats_dir=${probe_stats_dir:-${expdir}/probe_stats_${upstream_name}${probe_set_tag:+_${probe_set_tag}}}
 probe_exp=${probe_exp:-${expdir}/probe_${upstream_name}_${probe_tag}}
+# States follow from the upstream, unless a control says otherwise.
+state_key=${upstream_key}
+states_exp=${upstream_exp:-${probe_exp}}
+# Where natural and oracle are, and the trials: once for the model and its controls.
+reference_dir=${probe_exp}/reconstruct_${inference_tag:-${vocoder_preset}}
+[ -z "${control}" ] || name_control
 inference_dir=${probe_exp}/reconstruct_${inference_tag:-${vocoder_preset}}
 if [ -n "${paths_file}" ]; then
     mkdir -p "$(dirname "${paths_file}")"
@@ -215,4 +223,14 @@ fi
 # layer_names: prints the layers that were reconstructed, in network order.
 layer_names() {
     grep -o '"name": *"[^"]*"' "${inference_dir}/layers.json" | cut -d '"' -f 4 | paste -s -d ' ' -
+}
+
+# vocoded_names: prints what becomes sound: the layers, and the oracle once.
+vocoded_names() {
+    echo "$([ -n "${control}" ] || echo "oracle ")$(layer_names)"
+}
+
+# scored_names: prints what is scored.
+scored_names() {
+    echo "$([ -n "${control}" ] || echo "natural ")$(vocoded_names)"
 }

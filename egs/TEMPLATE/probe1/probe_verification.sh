@@ -82,16 +82,21 @@ make_set_trials() {
 # embedder and of those after it from the first one's; it is empty for that.
 verify_set() {
     local dir=$1 utt2spk=$2 spec=$3 suffix=$4 names opts files out marker key nj tasks n share
-    names="oracle $(layer_names)"
-    opts="--trials ${dir}/trials --utt2spk ${utt2spk} --embedder ${spec} --seed ${seed}"
+    names=$(vocoded_names)
+    # A control has the trials and the originals of the model's own reconstructions.
+    out="${reference_dir}/$(basename "${dir}")"
+    opts="--trials ${out}/trials --utt2spk ${utt2spk} --embedder ${spec} --seed ${seed}"
     [ -z "${suffix}" ] || opts+=" --suffix ${suffix#_}"
     readarray -t files < <(embedder_files "${spec}")
 
     # 1. The originals, with which the others are compared
-    out="${dir}/natural"
+    key=$(work_key "verification ${spec} ${seed}" "${out}"/.{trials,reconstruct}.done "${files[@]}")
+    out+=/natural
     marker="${out}/.verification${suffix}.done"
-    key=$(work_key "verification ${spec} ${seed}" "${dir}"/.{trials,reconstruct}.done "${files[@]}")
-    if todo "${marker}" "${key}" "${out}/verification${suffix}.json"; then
+    if [ -n "${control}" ]; then
+        is_done "${marker}" "${key}" \
+            || fail "the originals in ${out} have not been scored with these options: run stage 10 without --control first"
+    elif todo "${marker}" "${key}" "${out}/verification${suffix}.json"; then
         run_jobs "${decode_cmd}" 0 1 "${dir}/logdir/verification_natural${suffix}.JOB.log" \
             ${python} -m espnet_probe.bin.score_verification ${opts} \
                 --wav_scp "${out}/wav.scp" --output_dir "${out}"
@@ -100,7 +105,7 @@ verify_set() {
 
     # 2. The oracle and the layers: a share of them per job, for a start costs seconds
     marker="${dir}/.verification${suffix}.done"
-    key=$(work_key "verification ${names}" "${dir}"/.vocode.done "${dir}/natural/.verification${suffix}.done")
+    key=$(work_key "verification ${names}" "${dir}"/.vocode.done "${out}/.verification${suffix}.done")
     if todo "${marker}" "${key}" "${dir}/*/verification${suffix}.json"; then
         nj=$(min "${inference_nj}" "$(echo "${names}" | wc -w)")
         tasks=$(new_tasks "${dir}/logdir/verification${suffix}")
@@ -109,7 +114,7 @@ verify_set() {
             # shellcheck disable=SC2046
             add_task "${tasks}" "${n}" "" "" -- \
                 ${python} -m espnet_probe.bin.score_verification ${opts} \
-                    --ref_embeddings "${dir}/natural/embeddings${suffix}.npz" \
+                    --ref_embeddings "${out}/embeddings${suffix}.npz" \
                     --wav_scp $(printf "${dir}/%s/wav.scp " ${share}) \
                     --output_dir $(printf "${dir}/%s " ${share})
         done
