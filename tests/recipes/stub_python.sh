@@ -83,8 +83,8 @@ case "${module}" in
         ;;
     espnet_probe.bin.list_layers)
         mkdir -p "$(dirname "$(value --json)")"
-        printf '{\n  "origin": "%s",\n  "fs": 16000,\n  "target": {\n    "fs": 16000\n  }\n}\n' \
-            "${ORIGIN:-a model}" >"$(value --json)"
+        printf '{\n  "origin": "%s",\n  "task": "%s",\n  "fs": 16000,\n  "target": {\n    "fs": 16000\n  }\n}\n' \
+            "${ORIGIN:-a model}" "${TASK:-ssl}" >"$(value --json)"
         [ -z "${PINNED:-}" ] || echo "${PINNED}" >"$(value --pinned_tag)"
         ;;
     espnet_probe.bin.dump_hidden)
@@ -132,6 +132,11 @@ case "${module}" in
         for dir in $(values --output_dir); do
             leave "${dir}/verification${suffix:+_${suffix}}".{json,csv} \
                 "${dir}/embeddings${suffix:+_${suffix}}.npz"
+        done
+        ;;
+    espnet_probe.bin.score_recognition)
+        for dir in $(values --output_dir); do
+            leave "${dir}"/recognition.{json,csv}
         done
         ;;
     espnet_probe.bin.score_quality)

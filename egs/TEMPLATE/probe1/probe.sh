@@ -23,7 +23,7 @@ skip_stages=          # Stages to be skipped, e.g. "1 5".
 skip_data_prep=false  # Skip data preparation: stages 1-4.
 skip_train=false      # Skip statistics and training: stages 6-7.
 skip_eval=false       # Skip reconstruction, scores and report: stages 8-14.
-skip_recognition=true # Skip the recognition score: stage 12.
+skip_recognition=     # Skip stage 12; by default where there is no text or no recogniser.
 skip_listening=true   # Skip the listening test: stage 13.
 skip_packing=true     # Skip the packing stage: stage 15.
 skip_upload_hf=true   # Skip uploading to huggingface: stage 16.
@@ -90,6 +90,12 @@ embedder=ge2e         # Speaker verification systems, e.g. "ge2e thin_resnet:exp
                       # ge2e, thin_resnet:DIR, espnet:DIR_OR_TAG, speechbrain:DIR_OR_NAME.
 quality_args=         # Arguments for the comparison with the originals, e.g. "--measures stoi estoi".
 num_pairs=2000        # The number of trials per set, half of them target; fewer if the set is small.
+judge_exp=            # Experiment directory of the model that recognises; by default the upstream.
+judge_model=          # File name of its weights; by default the best average there is.
+judge_tag=            # Or a published model.
+judge_zip=            # Or a file that ESPnet's pack made.
+recognition_config=   # Config for recognition, e.g. conf/decode_asr.yaml.
+recognition_args=     # Arguments for recognition, e.g. "--beam_size 1".
 
 # [Task dependent] Set the datadir name created by local/data.sh
 train_set=            # Name of training set; by default the one --upstream_exp was trained on.
@@ -125,6 +131,7 @@ fi
 
 . "${_template}"/probe_check.sh
 . "${_template}"/probe_noise.sh
+. "${_template}"/probe_recognition.sh
 
 # ========================== Main stages start from here. ==========================
 
@@ -419,7 +426,7 @@ if [ ${stage} -le 11 ] && [ ${stop_stage} -ge 11 ] && ! [[ " ${skip_stages} " =~
 fi
 
 if [ ${stage} -le 12 ] && [ ${stop_stage} -ge 12 ] && ! [[ " ${skip_stages} " =~ [[:space:]]12[[:space:]] ]]; then
-    not_there_yet 12 "the upstream's recognition of its own reconstruction"
+    score_recognition
 fi
 
 run_controls

@@ -75,7 +75,7 @@ fi
 # Some stages are left out unless they were asked for: by their option, or by a range
 # that holds no other stage.
 if in_range 1 11 || in_range 14 14; then
-    ! "${skip_recognition}" || skip_stages+=" 12"
+    [ "${skip_recognition}" != true ] || skip_stages+=" 12"
     ! "${skip_listening}" || skip_stages+=" 13"
     ! "${skip_packing}" || skip_stages+=" 15"
     ! "${skip_upload_hf}" || skip_stages+=" 16"
