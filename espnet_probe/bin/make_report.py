@@ -82,6 +82,16 @@ def get_parser() -> argparse.ArgumentParser:
         help="the recogniser's folder, for word error rates",
     )
     parser.add_argument(
+        "--control",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KIND=DIR",
+        help="probe experiments of the same layers as controls: random=DIR (the "
+        "architecture untrained) and shuffled=DIR (states shuffled in time); with "
+        "--model of each one ARCHITECTURE:TRAINING:KIND=DIR",
+    )
+    parser.add_argument(
         "--inference_tag",
         help="which reconstruct_<tag> folder; not needed if there is only one",
     )
@@ -213,6 +223,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         raise ProbeError("--conditions is for --model; --sets chooses sets otherwise")
 
     from espnet_probe.report.collect import collect
+    from espnet_probe.report.control_rows import parse_controls
     from espnet_probe.report.tables import plain
     from espnet_probe.report.write import write_report
 
@@ -222,6 +233,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         inference_tag=args.inference_tag,
         sets=args.sets,
         stage_times=args.stage_times,
+        controls=parse_controls(args.control),
     )
     page = write_report(
         results,

@@ -14,70 +14,30 @@ from typing import (
     Tuple,
 )
 
-import yaml
-
 from espnet_probe.errors import ProbeError
+from espnet_probe.report.control_rows import open_control, with_controls
+from espnet_probe.report.documents import (
+    checked,
+    read_config,
+    read_counts,
+    read_document,
+)
+from espnet_probe.report.recognition import WORD_COUNTS
 from espnet_probe.report.results import (
     Results,
     SetResults,
     StageTime,
     WerResult,
-    checked,
-    read_counts,
-    read_document,
+    find_layers,
     read_layers,
     read_sets,
 )
+from espnet_probe.report.tags import find_reconstruct
 from espnet_probe.report.values import WER, finite, missing
 
-RECONSTRUCT = "reconstruct_"
 #: How the folders of a study and of what is trained begin.
 STUDY = "study_"
 TRAINED = ("asr_", "probe_", "upstream_")
-WER_COUNTS = (
-    "words",
-    "errors",
-    "substitutions",
-    "deletions",
-    "insertions",
-    "utterances",
-)
-
-
-def find_reconstruct(probe_exp: Path, tag: Optional[str]) -> Path:
-    """Return the folder of reconstructions, with or without a given tag.
-
-    Args:
-        probe_exp: The probe experiment.
-        tag: Its name with or without ``reconstruct_``; None if there is only one.
-
-    Raises:
-        ProbeError: If the experiment or the folder is not there, or several are
-            and none was named.
-    """
-    if not probe_exp.is_dir():
-        raise ProbeError(
-            f"--probe_exp {probe_exp} is not a folder; expected a probe experiment "
-            "such as exp/probe_<upstream>_<probe> (probe.sh stage 7)"
-        )
-    found = sorted(p.name for p in probe_exp.glob(f"{RECONSTRUCT}*") if p.is_dir())
-    if tag is None:
-        if len(found) == 1:
-            return probe_exp / found[0]
-        if not found:
-            raise ProbeError(
-                f"{probe_exp} has no folder {RECONSTRUCT}<tag>: there is nothing to "
-                "report; reconstruct, vocode and score first (probe.sh stages 8-11)"
-            )
-        raise ProbeError(
-            f"{probe_exp} has {len(found)} reconstructions ({', '.join(found)}); "
-            "choose one with --inference_tag"
-        )
-    name = tag if tag.startswith(RECONSTRUCT) else f"{RECONSTRUCT}{tag}"
-    if name not in found:
-        have = ", ".join(found) or "none"
-        raise ProbeError(f"{probe_exp} has no {name} (there: {have})")
-    return probe_exp / name
 
 
 def read_wer(asr_exp: Path) -> List[WerResult]:
@@ -89,7 +49,7 @@ def read_wer(asr_exp: Path) -> List[WerResult]:
         if document is None:
             results.append(WerResult(decoding, missing(problem, path)))
             continue
-        counts = read_counts(document, {name: name for name in WER_COUNTS})
+        counts = read_counts(document, {name: name for name in WORD_COUNTS})
         reason = str(document.get("reason") or "")
         pair = document.get(f"{WER.key}_ci95")
         value = checked(document.get(WER.key), pair, counts, path, reason)
@@ -166,17 +126,6 @@ def _scalars(tree: Any, name: str) -> Iterator[Tuple[str, str]]:
         yield name, str(tree)
 
 
-def read_config(path: Path) -> Mapping[str, Any]:
-    """Read an experiment's ``config.yaml``; empty if it is missing or broken."""
-    if not path.is_file():
-        return {}
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        return {}
-    return config if isinstance(config, dict) else {}
-
-
 def upstream_facts(config: Mapping[str, Any]) -> Dict[str, str]:
     """Return what a probe's configuration says about the probed model."""
     return {
@@ -201,6 +150,7 @@ def collect(
     inference_tag: Optional[str] = None,
     sets: Sequence[str] = (),
     stage_times: Optional[Path] = None,
+    controls: Optional[Mapping[str, Path]] = None,
 ) -> Results:
     """Read the result files of one probe experiment and of its recogniser.
 
@@ -210,9 +160,11 @@ def collect(
         inference_tag: Which ``reconstruct_<tag>``; not needed if there is one.
         sets: The sets to show; all that are there if empty.
         stage_times: The file with the seconds of the stages.
+        controls: Probe experiments of the same layers by kind of control.
 
     Raises:
-        ProbeError: If a folder that was named is missing, or no number is there.
+        ProbeError: If a folder that was named is missing, no number is there, or a
+            control does not belong to the model.
     """
     reconstruct = find_reconstruct(probe_exp, inference_tag)
     if asr_exp is not None and not asr_exp.is_dir():
@@ -220,10 +172,12 @@ def collect(
             f"--asr_exp {asr_exp} is not a folder; give the recogniser's experiment, "
             "or leave the option out for a report without word error rates"
         )
-    layers_file = reconstruct / "layers.json"
-    if not layers_file.is_file():
-        layers_file = probe_exp / "layers.json"
+    layers_file = find_layers(reconstruct, probe_exp)
     layers = read_layers(layers_file)
+    opened = [
+        open_control(kind, folder, probe_exp, reconstruct)
+        for kind, folder in (controls or {}).items()
+    ]
     results = read_sets(reconstruct, layers, sets)
     if not _has_numbers(results):
         raise ProbeError(
@@ -231,6 +185,9 @@ def collect(
             "score first (probe.sh stages 10 and 11)"
         )
     notes = []
+    for place, one in enumerate(results):
+        results[place], lacking = with_controls(one, opened, reconstruct)
+        notes += lacking
     wer: List[WerResult] = []
     if asr_exp is None:
         notes.append("word error rate: not scored (no recogniser's experiment given)")
@@ -242,7 +199,8 @@ def collect(
             )
     times: List[StageTime] = []
     if stage_times is not None:
-        experiments = [probe_exp] + ([asr_exp] if asr_exp is not None else [])
+        experiments = [probe_exp, *(one.probe_exp for one in opened)]
+        experiments += [asr_exp] if asr_exp is not None else []
         times, problem = read_stage_times(stage_times, experiments)
         if problem:
             notes.append(problem)
@@ -263,4 +221,5 @@ def collect(
         stage_times=times,
         upstream=upstream,
         notes=notes,
+        controls={one.kind: one.probe_exp for one in opened},
     )

@@ -1,15 +1,17 @@
 """Plots over the layers: points with intervals, the controls as lines with bands."""
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from espnet_probe.report.files import replacing, slug
-from espnet_probe.report.results import Row, SetResults
+from espnet_probe.report.results import OPTIONAL_CONTROLS, Row, SetResults
 from espnet_probe.report.values import (
     COSINE,
     EER,
@@ -18,6 +20,7 @@ from espnet_probe.report.values import (
     PESQ,
     STOI,
     Metric,
+    Value,
     printable,
 )
 
@@ -63,12 +66,91 @@ LINES = {"natural": "-", "oracle": "--", "random": ":", "shuffled": "-."}
 
 @dataclass(frozen=True)
 class FigureFiles:
-    """The files of one plot."""
+    """The files of one plot.
 
-    metric: Metric
+    Attributes:
+        title: What it shows.
+        light_svg: For a light page.
+        dark_svg: For a dark page.
+        png: For Markdown.
+        size: Width and height of the plot in points of a page.
+    """
+
+    title: str
     light_svg: Path
     dark_svg: Path
     png: Path
+    size: Tuple[int, int]
+
+
+def save_figure(
+    draw: Callable[[Theme], Optional[Figure]], path: Path, title: str
+) -> Optional[FigureFiles]:
+    """Write a plot for a light and a dark page, and as PNG.
+
+    Args:
+        draw: Draws it in the given colours, or returns None if there is nothing.
+        path: The files' common beginning, without a suffix.
+        title: What it shows.
+
+    Returns:
+        The files; None if there is nothing to draw.
+    """
+    # Text stays text, so that any script of a name can be shown; a fixed salt
+    # and no date give the same bytes for the same numbers.
+    settings = {"svg.fonttype": "none", "svg.hashsalt": "espnet_probe"}
+    with matplotlib.rc_context(settings):
+        light, dark = draw(LIGHT), draw(DARK)
+        if light is None or dark is None:
+            return None
+        size = tuple(round(100 * inches) for inches in light.get_size_inches())
+        files = FigureFiles(
+            title,
+            path.with_name(f"{path.name}.svg"),
+            path.with_name(f"{path.name}_dark.svg"),
+            path.with_name(f"{path.name}.png"),
+            (size[0], size[1]),
+        )
+        for figure, target in ((light, files.light_svg), (dark, files.dark_svg)):
+            with replacing(target) as temporary:
+                nodate = {"Date": None}
+                figure.savefig(temporary, transparent=True, metadata=nodate)
+        with replacing(files.png) as temporary:
+            light.savefig(temporary, dpi=150, facecolor="white")
+    return files
+
+
+def dress(axes: Axes, theme: Theme) -> None:
+    """Give axes the look of all plots: two spines, a faint grid, the theme's ink.
+
+    Args:
+        axes: The axes, drawn already.
+        theme: The colours.
+    """
+    axes.tick_params(colors=theme.ink)
+    axes.grid(axis="y", color=theme.faint, linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side, spine in axes.spines.items():
+        spine.set(visible=side in ("left", "bottom"), color=theme.ink)
+
+
+def name_layers(axes: Axes, names: Sequence[str], room: int = 50) -> None:
+    """Write the layers' names under axes, aslant where there are many.
+
+    Args:
+        axes: The axes; layer ``n`` is at ``n``.
+        names: In network order.
+        room: How many letters stand side by side.
+    """
+    axes.set_xticks(range(len(names)))
+    # Names come from data: "$" in them is a character and starts no formula.
+    labels = axes.set_xticklabels([printable(n) for n in names], parse_math=False)
+    if sum(len(name) + 2 for name in names) > room:
+        for text in labels:
+            text.set(rotation=35, horizontalalignment="right")
+        if sum(len(name) + 2 for name in names) > 2 * room:
+            axes.tick_params(axis="x", labelsize="small")
+    axes.set_xlim(-0.5, len(names) - 0.5)
 
 
 def _control(axes: Axes, row: Row, metric: Metric, theme: Theme) -> None:
@@ -82,30 +164,76 @@ def _control(axes: Axes, row: Row, metric: Metric, theme: Theme) -> None:
     axes.axhline(value.mean, color=colour, linestyle=style, label=row.name)
 
 
-def _layers(axes: Axes, rows: List[Row], metric: Metric, theme: Theme) -> None:
+def draw_curve(
+    axes: Axes,
+    values: Sequence[Optional[Value]],
+    colour: str,
+    label: str,
+    marker: str = "o",
+    shift: float = 0.0,
+) -> None:
+    """Draw numbers over the layers as points with their intervals, joined by a line.
+
+    Args:
+        axes: Where to.
+        values: One per layer; None, or without a number, is left out.
+        colour: Of points, intervals and line.
+        label: For the legend.
+        marker: Of the points.
+        shift: How many layers to the right of its place each point stands.
+    """
     places, means, lower, upper = [], [], [], []
-    for place, row in enumerate(rows):
-        value = row.values[metric.key]
-        if value.mean is None:
+    for place, value in enumerate(values):
+        if value is None or value.mean is None:
             continue
         low, high = value.ci95 or (value.mean, value.mean)
-        places.append(place)
+        places.append(place + shift)
         means.append(value.mean)
         # A bootstrap interval need not hold the estimate; an arm has no
         # negative length.
         lower.append(max(0.0, value.mean - low))
         upper.append(max(0.0, high - value.mean))
-    axes.plot(places, means, color=theme.layers, linewidth=1, alpha=0.5)
+    if not places:
+        return
+    axes.plot(places, means, color=colour, linewidth=1, alpha=0.5)
     axes.errorbar(
         places,
         means,
         yerr=[lower, upper],
-        fmt="o",
+        fmt=marker,
         markersize=5,
         capsize=3,
-        color=theme.layers,
-        label="layers",
+        color=colour,
+        label=label,
     )
+
+
+def draw_band(
+    axes: Axes, values: Sequence[Optional[Value]], colour: str, style: str, label: str
+) -> None:
+    """Draw a control experiment's numbers as a broken line, intervals as a band.
+
+    Args:
+        axes: Where to.
+        values: One per layer; None, or without a number, interrupts the line.
+        colour: Of line and band.
+        style: Of the line.
+        label: For the legend.
+    """
+    numbers = [value if value is not None else Value(None) for value in values]
+    if all(value.mean is None for value in numbers):
+        return
+    means = [math.nan if v.mean is None else v.mean for v in numbers]
+    pairs = [v.ci95 or (mean, mean) for v, mean in zip(numbers, means)]
+    places = list(range(len(means)))
+    low, high = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.plot(places, means, color=colour, linestyle=style, marker=".", label=label)
+
+
+def values_of(rows: Sequence[Row], metric: Metric) -> List[Optional[Value]]:
+    """Return a score of each row."""
+    return [row.values.get(metric.key) for row in rows]
 
 
 def draw(results: SetResults, metric: Metric, theme: Theme) -> Optional[Figure]:
@@ -127,21 +255,14 @@ def draw(results: SetResults, metric: Metric, theme: Theme) -> Optional[Figure]:
     for row in results.rows:
         if row.layer is None:
             _control(axes, row, metric, theme)
-    _layers(axes, rows, metric, theme)
-    axes.set_xticks(range(len(rows)))
-    # Names come from data: "$" in them is a character and starts no formula.
-    labels = [printable(row.name) for row in rows]
-    names = axes.set_xticklabels(labels, parse_math=False)
-    if sum(len(row.name) + 2 for row in rows) > 50:
-        for text in names:
-            text.set(rotation=35, horizontalalignment="right")
-    axes.set_xlim(-0.5, len(rows) - 0.5)
+    for name in OPTIONAL_CONTROLS:
+        own = {row.layer: row.values.get(metric.key) for row in results.layers_of(name)}
+        values = [own.get(row.layer) for row in rows]
+        draw_band(axes, values, theme.controls[name], LINES[name], name)
+    draw_curve(axes, values_of(rows, metric), theme.layers, "layers")
+    name_layers(axes, [row.name for row in rows])
     axes.set_ylabel(metric.title, color=theme.ink)
-    axes.tick_params(colors=theme.ink)
-    axes.grid(axis="y", color=theme.faint, linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side, spine in axes.spines.items():
-        spine.set(visible=side in ("left", "bottom"), color=theme.ink)
+    dress(axes, theme)
     if len(axes.get_legend_handles_labels()[0]) > 1:
         axes.legend(frameon=False, fontsize="small", labelcolor=theme.ink)
     return figure
@@ -155,27 +276,8 @@ def write_figures(results: SetResults, folder: Path) -> List[FigureFiles]:
         folder: Where the files go; SVG for a light and a dark page, and a PNG.
     """
     written = []
-    # Text stays text, so that any script of a name can be shown; a fixed salt
-    # and no date give the same bytes for the same numbers.
-    settings = {"svg.fonttype": "none", "svg.hashsalt": "espnet_probe"}
-    with matplotlib.rc_context(settings):
-        for metric in METRICS:
-            light = draw(results, metric, LIGHT)
-            dark = draw(results, metric, DARK)
-            if light is None or dark is None:
-                continue
-            stem = f"{slug(results.name)}_{metric.key}"
-            files = FigureFiles(
-                metric,
-                folder / f"{stem}.svg",
-                folder / f"{stem}_dark.svg",
-                folder / f"{stem}.png",
-            )
-            for figure, path in ((light, files.light_svg), (dark, files.dark_svg)):
-                with replacing(path) as temporary:
-                    nodate = {"Date": None}
-                    figure.savefig(temporary, transparent=True, metadata=nodate)
-            with replacing(files.png) as temporary:
-                light.savefig(temporary, dpi=150, facecolor="white")
-            written.append(files)
+    for metric in METRICS:
+        path = folder / f"{slug(results.name)}_{metric.key}"
+        files = save_figure(partial(draw, results, metric), path, metric.title)
+        written += [] if files is None else [files]
     return written

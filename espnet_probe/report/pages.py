@@ -6,17 +6,17 @@ template with autoescape; ids, texts and names are data and may hold anything.
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from espnet_probe.report.collect import WER_COUNTS
 from espnet_probe.report.examples import Example
 from espnet_probe.report.figures import FigureFiles
 from espnet_probe.report.files import link
+from espnet_probe.report.recognition import WORD_COUNTS
 from espnet_probe.report.results import Results, Row, SetResults
+from espnet_probe.report.sections import Section, SetParts
 from espnet_probe.report.tables import missing_scores, size_texts
 from espnet_probe.report.values import (
     EER_ESPNET,
@@ -29,6 +29,11 @@ from espnet_probe.report.values import (
     mean_text,
 )
 from espnet_probe.report.verdict import Statement, statements
+from espnet_probe.report.verification_section import (
+    embedders_of,
+    scores_by,
+    trained_on,
+)
 
 #: What the words of the page mean, for readers who open it without the paper.
 GLOSSARY = {
@@ -37,14 +42,6 @@ GLOSSARY = {
     "random": "the same architecture, untrained",
     "shuffled": "the states in random order of time",
 }
-
-
-@dataclass(frozen=True)
-class SetParts:
-    """What a page shows of one set besides its numbers."""
-
-    figures: Sequence[FigureFiles]
-    examples: Sequence[Example]
 
 
 def _cell(value: Value, metric: Metric, folder: Path) -> Dict[str, Optional[str]]:
@@ -60,7 +57,7 @@ def _cell(value: Value, metric: Metric, folder: Path) -> Dict[str, Optional[str]
 
 
 def _row(row: Row, folder: Path) -> Dict[str, Any]:
-    layer = row.layer
+    layer, about = row.layer, GLOSSARY.get(row.control or row.name, "")
     cells = {m.key: _cell(row.values[m.key], m, folder) for m in LAYER_METRICS}
     # What would be the same words in every row stands once, below the table.
     if row.values[EER_ESPNET.key].mean is not None:
@@ -70,8 +67,8 @@ def _row(row: Row, folder: Path) -> Dict[str, Any]:
             cells[key].update(reason="none")
     return {
         "name": row.name,
-        "kind": "control" if layer is None else "layer",
-        "about": GLOSSARY.get(row.name, "") if layer is None else layer.tap,
+        "kind": "layer" if row.is_layer else "control",
+        "about": layer.tap if layer is not None and row.is_layer else about,
         "sizes": size_texts(row),
         "cells": list(cells.values()),
     }
@@ -85,9 +82,10 @@ def _statement(statement: Statement, folder: Path) -> Dict[str, Any]:
     return {"text": statement.text, "mark": mark, "links": links}
 
 
-def _figure(files: FigureFiles, folder: Path) -> Dict[str, str]:
+def _figure(files: FigureFiles, folder: Path) -> Dict[str, Any]:
     return {
-        "title": files.metric.title,
+        "title": files.title,
+        "size": files.size,
         "light": link(files.light_svg, folder),
         "dark": link(files.dark_svg, folder),
         "png": link(files.png, folder),
@@ -130,12 +128,38 @@ def _documents(results: SetResults, folder: Path) -> List[Dict[str, str]]:
     return listed
 
 
+def _section(section: Section, folder: Path) -> Dict[str, Any]:
+    lines = [
+        {
+            "name": line.name,
+            "kind": "layer" if line.is_layer else "control",
+            "cells": line.cells,
+            "links": section.links(line, folder),
+        }
+        for line in section.lines
+    ]
+    return {
+        "title": section.title,
+        "about": section.about,
+        "head": section.head,
+        "lines": lines,
+        "with_files": section.with_files,
+        "figures": [_figure(files, folder) for files in section.figures],
+    }
+
+
 def _set(results: SetResults, parts: SetParts, folder: Path) -> Dict[str, Any]:
     return {
         "name": results.name,
         "rows": [_row(row, folder) for row in results.rows],
+        "embedders": [
+            f"EER and cosine by {label}, its weights trained on "
+            f"{trained_on(list(scores_by(results, label).values()))}."
+            for label in embedders_of(results)[:1]
+        ],
         "statements": [_statement(s, folder) for s in statements(results)],
         "figures": [_figure(files, folder) for files in parts.figures],
+        "sections": [_section(section, folder) for section in parts.sections],
         "examples": [_example(e, results, folder) for e in parts.examples],
         "documents": _documents(results, folder),
     }
@@ -171,13 +195,13 @@ def render(
         {
             "decoding": entry.decoding,
             "cell": {**_cell(entry.value, WER, folder), "short": ""},
-            "counts": [entry.value.counts.get(name, "-") for name in WER_COUNTS],
+            "counts": [entry.value.counts.get(name, "-") for name in WORD_COUNTS],
         }
         for entry in results.wer
     ]
     # run.sh: the command line that a stage was started with.
     files = [results.layers_file, results.reconstruct / "mel.yaml"]
-    for exp in (results.probe_exp, results.asr_exp):
+    for exp in (results.probe_exp, results.asr_exp, *results.controls.values()):
         if exp is not None:
             files += [exp / "config.yaml"]
             for pattern in ("run.sh", "*/run.sh", "*/*/run.sh"):
@@ -189,7 +213,7 @@ def render(
         environment=environment,
         command=command,
         metrics=[metric.title for metric in LAYER_METRICS],
-        wer_head=[WER.title, *WER_COUNTS],
+        wer_head=[WER.title, *WORD_COUNTS],
         sets=[_set(one, parts[one.name], folder) for one in results.sets],
         wer=wer,
         times=results.stage_times,

@@ -9,13 +9,14 @@ with its interval, its counts and its path, and a number that is not there is a
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from espnet_probe.errors import ProbeError
+from espnet_probe.report.documents import mean_values, read_document
+from espnet_probe.report.embedders import EmbedderScores, read_embedders
+from espnet_probe.report.recognition import read_recognition
 from espnet_probe.report.values import (
     COSINE,
-    EER,
-    EER_ESPNET,
     ESTOI,
     L1,
     NOT_DEFINED,
@@ -23,19 +24,14 @@ from espnet_probe.report.values import (
     STOI,
     Value,
     finite,
-    interval,
     missing,
 )
 
 CONTROLS = ("natural", "oracle")  # always in the table
 OPTIONAL_CONTROLS = ("random", "shuffled")  # in the table where they exist
-VERIFICATION_COUNTS = {
-    "num_trials": "trials",
-    "num_target": "target",
-    "num_nontarget": "non-target",
-    "num_utterances": "utterances",
-    "num_speakers": "speakers",
-}
+#: The files whose settings and versions a report shows; those of further embedders
+#: are ``verification_<label>.json``.
+DOCUMENTS = ("l1", "quality", "verification", "recognition")
 
 
 @dataclass(frozen=True)
@@ -68,8 +64,12 @@ class Row:
         name: The layer or control.
         folder: Where its files are (it need not exist).
         layer: The layer's description; None for a control.
-        values: The numbers by :attr:`Metric.key`.
+        values: The numbers by :attr:`Metric.key`; of the speaker verification those
+            of the first embedder.
         documents: The result files that were read, with their content.
+        embedders: The speaker verification by every embedder.
+        control: ``random`` or ``shuffled`` for a layer of such an experiment; empty
+            for the model's own layers and for controls of the whole set.
     """
 
     name: str
@@ -77,19 +77,33 @@ class Row:
     layer: Optional[Layer]
     values: Mapping[str, Value]
     documents: Mapping[Path, Mapping[str, Any]]
+    embedders: Sequence[EmbedderScores] = ()
+    control: str = ""
+
+    @property
+    def is_layer(self) -> bool:
+        """Whether it is a layer of the model itself."""
+        return self.layer is not None and not self.control
 
 
 @dataclass(frozen=True)
 class SetResults:
-    """All rows of one set: the controls first, then the layers in order."""
+    """All rows of one set: the controls first, then the layers in order.
+
+    Behind each layer stand the same layers of control experiments, where there are any.
+    """
 
     name: str
     rows: Sequence[Row]
 
     @property
     def layers(self) -> List[Row]:
-        """The rows that are layers, in network order."""
-        return [row for row in self.rows if row.layer is not None]
+        """The rows that are the model's layers, in network order."""
+        return [row for row in self.rows if row.is_layer]
+
+    def layers_of(self, control: str) -> List[Row]:
+        """Return the rows of a control experiment, in network order."""
+        return [row for row in self.rows if row.control == control and control]
 
     def control(self, name: str) -> Optional[Row]:
         """Return the row of a control, or None if the set has none."""
@@ -139,6 +153,7 @@ class Results:
         stage_times: Seconds per stage.
         upstream: What the configuration says of the probed model.
         notes: What is missing as a whole, in words.
+        controls: The control experiments by their kind.
     """
 
     probe_exp: Path
@@ -151,119 +166,47 @@ class Results:
     stage_times: Sequence[StageTime] = ()
     upstream: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    controls: Mapping[str, Path] = field(default_factory=dict)
 
 
-def read_document(path: Path) -> Tuple[Optional[Dict[str, Any]], str]:
-    """Read a JSON file that holds one mapping.
-
-    Returns:
-        The mapping and an empty string, or None and the reason in words.
-    """
-    if not path.is_file():
-        return None, f"not scored: no file {path.name}"
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        return None, f"{path.name} cannot be read: {error}"
-    if not isinstance(document, dict):
-        return None, f"{path.name} cannot be read: it holds no mapping"
-    return document, ""
-
-
-def read_counts(
-    document: Mapping[str, Any], names: Mapping[str, str]
-) -> Dict[str, int]:
-    """Return the counts of a result file under the names that a report shows.
+def read_row(folder: Path, name: str, layer: Optional[Layer], control: str = "") -> Row:
+    """Read the scores of one layer or control.
 
     Args:
-        document: What the file holds.
-        names: The shown name by the file's key; keys that are absent, or hold no
-            finite number, are left out.
+        folder: Where its files are.
+        name: As the report calls it.
+        layer: The layer; None for a control of the whole set.
+        control: Of what kind the experiment is, if it is a control.
     """
-    found = {}
-    for key, name in names.items():
-        number = finite(document.get(key))
-        if number is not None:
-            found[name] = int(number)
-    return found
-
-
-def checked(
-    mean: Any, pair: Any, counts: Dict[str, int], source: Path, reason: str
-) -> Value:
-    """Make a value of what a file says, with a reason for each thing it lacks.
-
-    Args:
-        mean: The file's number.
-        pair: Its interval, ``[low, high]`` or null.
-        counts: What the number was computed from.
-        source: The file.
-        reason: The file's own words for what is missing; may be empty.
-    """
-    number, ci95 = finite(mean), interval(pair)
-    if number is None:
-        reason = reason or "the file holds no finite number"
-        return Value(None, None, counts, source, f"not scored: {reason}")
-    if ci95 is None:
-        return Value(number, None, counts, source, reason or "the file has no interval")
-    return Value(number, ci95, counts, source, reason)
-
-
-def _mean_values(path: Path, keys: Sequence[str]) -> Dict[str, Value]:
-    """Read the means of ``quality.json`` or ``l1.json``."""
-    document, problem = read_document(path)
-    values = {}
-    for key in keys:
-        entry = None if document is None else document.get(key)
-        if document is None:
-            values[key] = missing(problem)
-        elif not isinstance(entry, dict):
-            values[key] = missing(f"not scored: {path.name} has no {key}", path)
-        else:
-            counts = read_counts(entry, {"count": "utterances", "excluded": "excluded"})
-            reason = str(entry.get("reason") or "")
-            pair = entry.get("ci95")
-            values[key] = checked(entry.get("mean"), pair, counts, path, reason)
-    return values
-
-
-def _verification_values(path: Path) -> Dict[str, Value]:
-    # The mean cosine to the originals' embeddings stands in the same file.
-    values = _mean_values(path, [COSINE.key])
-    document, problem = read_document(path)
-    if document is None:
-        return {metric.key: missing(problem) for metric in (COSINE, EER, EER_ESPNET)}
-    counts = read_counts(document, VERIFICATION_COUNTS)
-    reason = str(document.get("reason") or "")
-    for metric in (EER, EER_ESPNET):
-        pair = document.get(f"{metric.key}_ci95")
-        why = reason
-        if metric is EER_ESPNET and pair is None:
-            why = reason or "the interval is given for the interpolated EER"
-        number = document.get(metric.key)
-        values[metric.key] = checked(number, pair, counts, path, why)
-    return values
-
-
-def read_row(folder: Path, name: str, layer: Optional[Layer]) -> Row:
-    """Read the scores of one layer or control from its folder."""
     values: Dict[str, Value] = {}
     if layer is None:
         values[L1.key] = missing(f"{NOT_DEFINED}: no probe made this sound")
     else:
-        values.update(_mean_values(folder / "l1.json", [L1.key]))
-    values.update(
-        _mean_values(folder / "quality.json", [STOI.key, ESTOI.key, PESQ.key])
-    )
-    values.update(_verification_values(folder / "verification.json"))
+        values.update(mean_values(folder / "l1.json", [L1.key]))
+    values.update(mean_values(folder / "quality.json", [STOI.key, ESTOI.key, PESQ.key]))
+    embedders = read_embedders(folder)
+    values.update(embedders[0].values)
+    values.update(read_recognition(folder))
     if layer is None and name == "natural":
         values[COSINE.key] = missing(f"{NOT_DEFINED}: it is the recording itself")
     documents: Dict[Path, Mapping[str, Any]] = {}
-    for stem in ("l1", "quality", "verification"):
-        document, _ = read_document(folder / f"{stem}.json")
+    paths = [folder / f"{stem}.json" for stem in DOCUMENTS]
+    for path in [*paths, *(scores.path for scores in embedders[1:])]:
+        document, _ = read_document(path)
         if document is not None:
-            documents[folder / f"{stem}.json"] = document
-    return Row(name, folder, layer, values, documents)
+            documents[path] = document
+    return Row(name, folder, layer, values, documents, embedders, control)
+
+
+def find_layers(reconstruct: Path, probe_exp: Path) -> Path:
+    """Return where the layers of a reconstruction are described.
+
+    Args:
+        reconstruct: The ``reconstruct_<tag>`` folder.
+        probe_exp: The probe experiment.
+    """
+    path = reconstruct / "layers.json"
+    return path if path.is_file() else probe_exp / "layers.json"
 
 
 def read_layers(path: Path) -> List[Layer]:

@@ -1,11 +1,12 @@
 """The tables as Markdown (``RESULTS.md``) and as plain text for a terminal."""
 
-import re
 from pathlib import Path
 from typing import Dict, List, Mapping, Sequence, Tuple
 
 from espnet_probe.report.files import link
+from espnet_probe.report.markdown_text import QUOTE, escape, markdown_table
 from espnet_probe.report.results import Results, Row, SetResults, StageTime
+from espnet_probe.report.sections import SetParts
 from espnet_probe.report.values import (
     EER,
     EER_ESPNET,
@@ -22,18 +23,23 @@ from espnet_probe.report.values import (
     printable,
 )
 from espnet_probe.report.verdict import Statement, statements
+from espnet_probe.report.verification_section import (
+    embedders_of,
+    scores_by,
+    trained_on,
+)
 
-QUOTE = "'"  # for a backtick, which would end a code span
-
-
-def escape(text: str) -> str:
-    """Escape text from data for a line or a table cell of Markdown."""
-    text = " ".join(text.split())
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = re.sub(r"([\\`*|])", r"\\\1", text)
-    # Brackets make a link only together with what may follow them, so that
-    # intervals stay readable in the source.
-    return re.sub(r"\](?=[\[(])|\[(?=\^)", lambda match: "\\" + match[0], text)
+#: What the intervals of the main table are over.
+INTERVALS = (
+    "In square brackets: 95 % intervals, those of EERs over speakers, those of L1, "
+    "STOI, ESTOI, PESQ and of the cosine over utterances (those of one speaker are "
+    "alike, so that other speakers may give means outside of them)."
+)
+CONTROL_TEXTS = {
+    "random": "the architecture untrained, with probes trained on it",
+    "shuffled": "the states of each utterance shuffled in time, with probes trained on "
+    "them",
+}
 
 
 def shift_text(row: Row) -> str:
@@ -78,12 +84,6 @@ def missing_scores(results: SetResults) -> List[str]:
     ]
 
 
-def markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; the cells must be escaped already."""
-    rows = [head, ["---"] * len(head), *lines]
-    return "".join("|" + "|".join(cells) + "|\n" for cells in rows)
-
-
 def _files(row: Row, folder: Path) -> str:
     links = (f"[{path.stem}]({link(path, folder)})" for path in row.documents)
     return " ".join(links) or "none"
@@ -120,6 +120,10 @@ def counts_list(results: SetResults) -> str:
             for counts, names in rows.items()
         ]
         text += f"- {metric.title}: {escape('; '.join(parts) or 'none')}\n"
+    for label in embedders_of(results)[:1]:
+        scores = list(scores_by(results, label).values())
+        said = f"by {label}, its weights trained on {trained_on(scores)}"
+        text += f"- EER and cosine: {escape(said)}\n"
     return text
 
 
@@ -159,7 +163,7 @@ def markdown(
     results: Results,
     environment: Mapping[str, str],
     command: str,
-    figures: Mapping[str, Sequence[Path]],
+    parts: Mapping[str, SetParts],
     notes: Sequence[str],
     folder: Path,
 ) -> str:
@@ -169,7 +173,7 @@ def markdown(
         results: The numbers.
         environment: Versions and date, by name.
         command: The command line that made the report.
-        figures: The PNG plots of each set.
+        parts: Plots and further tables of each set.
         notes: What is missing beyond the scores, in words.
         folder: Where the file will lie; links are relative to it.
     """
@@ -180,17 +184,22 @@ def markdown(
     text += f"\n## {escape(str(results.reconstruct))}\n"
     text += (
         "\nLayers in network order; natural is the recording, oracle the target mel "
-        "vocoded without a probe. In brackets: 95 % intervals.\n"
+        f"vocoded without a probe. {INTERVALS}\n"
     )
+    for kind, exp in results.controls.items():
+        text += f"\nRows '{kind} …' are the same layers of {escape(str(exp))}: "
+        text += f"{CONTROL_TEXTS[kind]}.\n"
     lacking = [*results.notes, *notes]
     for one in results.sets:
         text += f"\n### {escape(one.name)}\n\n{layer_table(one, folder)}"
         text += f"\nCounts\n{counts_list(one)}\nFindings\n"
         text += "".join(_said(statement, folder) for statement in statements(one))
+        own = parts[one.name]
         text += "\n" + "".join(
-            f"![{escape(path.stem)}]({link(path, folder)})\n"
-            for path in figures.get(one.name, ())
+            f"![{escape(files.png.stem)}]({link(files.png, folder)})\n"
+            for files in own.figures
         )
+        text += "".join(section.markdown(folder) for section in own.sections)
         lacking += missing_scores(one)
     if results.wer:
         text += f"\n### Word error rate\n\n{wer_table(results, folder)}"

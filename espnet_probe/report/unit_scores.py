@@ -40,10 +40,13 @@ def read_csv(path: Path, columns: Sequence[str]) -> List[Dict[str, str]]:
         columns: What has to be in every row.
 
     Raises:
-        ProbeError: If a column is missing, or there is no row.
+        ProbeError: If it cannot be read, a column is missing, or there is no row.
     """
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ProbeError(f"{path} cannot be read: {error}; score again") from error
     if not rows or any(row.get(name) is None for row in rows for name in columns):
         raise ProbeError(
             f"{path} cannot be read: expected columns {', '.join(columns)} and a row "
@@ -115,15 +118,16 @@ def difference_over_speakers(
 
     Returns:
         The difference with its interval over speakers; without one and the reason in
-        ``basis``, where the utterances' scores or speakers are not known.
-
-    Raises:
-        ProbeError: If a table is broken.
+        ``basis``, where the utterances' scores or speakers are not known, or a table
+        is broken.
     """
     cells = []
     for folder in (one, other):
         table = folder / name
-        units = read_units(table, score) if table.is_file() else {}
+        try:
+            units = read_units(table, score) if table.is_file() else {}
+        except ProbeError as error:
+            return Contrast(math.nan, basis=str(error))
         if not units:
             return Contrast(math.nan, basis=f"no {score} by utterance in {table}")
         above = folder.resolve().parents

@@ -33,7 +33,11 @@ PESQ = Metric("pesq_wb", "PESQ-wb (MOS)", 2, True)
 COSINE = Metric("cosine_to_reference", "cosine to natural", 3, True)
 EER = Metric("eer_percent", "EER (%)", 1, False)
 EER_ESPNET = Metric("eer_espnet_percent", "EER, ESPnet (%)", 1, False)
+MIN_DCF_005 = Metric("min_dcf_p005", "minDCF (p 0.05)", 3, False)
+MIN_DCF_001 = Metric("min_dcf_p001", "minDCF (p 0.01)", 3, False)
+D_PRIME = Metric("d_prime", "d-prime", 2, True)
 WER = Metric("wer_percent", "WER (%)", 1, False)
+CER = Metric("cer_percent", "CER (%)", 1, False)
 
 LAYER_METRICS = (L1, STOI, ESTOI, PESQ, COSINE, EER, EER_ESPNET)
 

@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from espnet_probe.errors import ProbeError
-from espnet_probe.report.results import Row, read_layers, read_sets
+from espnet_probe.report.results import Row, find_layers, read_layers, read_sets
 from espnet_probe.report.speaker_map import find_map
 from espnet_probe.report.unit_scores import (
     number_of,
@@ -97,10 +97,7 @@ class CellReader:
         self.notes: List[str] = []
         self.embedders: List[str] = []
         self._gaps = Gaps()
-        layers_file = folder / "layers.json"
-        if not layers_file.is_file():
-            layers_file = probe_exp / "layers.json"
-        self.described = read_layers(layers_file)
+        self.described = read_layers(find_layers(folder, probe_exp))
 
     def layers(self, paper: bool) -> List[str]:
         """Return the layers to look at, in network order.

@@ -4,8 +4,8 @@ import math
 from pathlib import Path
 from typing import Any, Mapping, Tuple
 
-from espnet_probe.report.results import read_document
-from espnet_probe.report.tables import escape, markdown_table
+from espnet_probe.report.documents import read_document
+from espnet_probe.report.markdown_text import escape, markdown_table
 from espnet_probe.scores.claim_table import NOT_TRAINED, Key
 from espnet_probe.study.study import Study
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-from espnet_probe.report.collect import find_reconstruct
 from espnet_probe.report.results import CONTROLS, Row, read_sets
+from espnet_probe.report.tags import find_reconstruct
 from espnet_probe.report.unit_scores import over_speakers, read_units
 from espnet_probe.report.values import EER as EER_METRIC
 from espnet_probe.report.values import STOI as STOI_METRIC

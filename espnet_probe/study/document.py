@@ -2,8 +2,8 @@
 
 from typing import List, Mapping, Optional, Sequence, Tuple
 
-from espnet_probe.report.results import read_document
-from espnet_probe.report.tables import QUOTE, escape
+from espnet_probe.report.documents import read_document
+from espnet_probe.report.markdown_text import QUOTE, escape
 from espnet_probe.scores.claim_table import EER, STOI
 from espnet_probe.scores.contrasts import num_speakers
 from espnet_probe.study.controls import control_notes, read_controls

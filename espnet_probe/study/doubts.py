@@ -2,8 +2,8 @@
 
 from typing import List, Optional, Sequence
 
-from espnet_probe.report.collect import find_reconstruct
 from espnet_probe.report.results import read_layers, read_sets
+from espnet_probe.report.tags import find_reconstruct
 from espnet_probe.report.verdict import unlearnt_probes
 from espnet_probe.study.study import Model
 

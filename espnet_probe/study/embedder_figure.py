@@ -6,7 +6,7 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from espnet_probe.report.results import checked, read_document
+from espnet_probe.report.documents import checked, read_document
 from espnet_probe.report.values import EER, Value, printable
 from espnet_probe.study.measure_figure import (
     OTHERS,

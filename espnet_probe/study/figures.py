@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from espnet_probe.errors import ProbeError
-from espnet_probe.report.collect import find_reconstruct
 from espnet_probe.report.files import link, slug
-from espnet_probe.report.tables import escape
+from espnet_probe.report.markdown_text import escape
+from espnet_probe.report.tags import find_reconstruct
 from espnet_probe.scores.claim_table import CLEAN, EER, NOT_TRAINED, ROBUST, STOI
 from espnet_probe.study.controls import METRICS
 from espnet_probe.study.embedder_figure import draw_embedders, read_embedders

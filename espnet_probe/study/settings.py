@@ -7,8 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Sequence
 
-from espnet_probe.report.collect import read_config
-from espnet_probe.report.results import read_document
+from espnet_probe.report.documents import read_config, read_document
 
 KNOWN, UNKNOWN = "known", "not known"
 #: By the name of a model, the settings of each of its results, as one text each.

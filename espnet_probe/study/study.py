@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from espnet_probe.errors import ProbeError
-from espnet_probe.report.collect import find_reconstruct, read_config
+from espnet_probe.report.documents import read_config
+from espnet_probe.report.tags import find_reconstruct
 from espnet_probe.scores.claim_table import BASELINE, CLEAN, ROBUST, Key, Table
 from espnet_probe.scores.contrasts import Cell
 from espnet_probe.study.cells import CellReader, condition_of, in_order, is_condition

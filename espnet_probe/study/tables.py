@@ -2,8 +2,8 @@
 
 from typing import List, Sequence
 
+from espnet_probe.report.markdown_text import escape, markdown_table
 from espnet_probe.report.results import CONTROLS
-from espnet_probe.report.tables import escape, markdown_table
 from espnet_probe.report.values import STOI as STOI_METRIC
 from espnet_probe.report.values import WER, Value, full_text
 from espnet_probe.scores.claim_table import CLEAN, EER, STOI, Key

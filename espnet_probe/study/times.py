@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 
 from espnet_probe.report.collect import read_stage_times
-from espnet_probe.report.tables import escape, markdown_table
+from espnet_probe.report.markdown_text import escape, markdown_table
 from espnet_probe.study.study import Model
 from espnet_probe.study.word_errors import upstream_folder
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
-from espnet_probe.report.collect import read_config, read_wer, upstream_facts
+from espnet_probe.report.collect import read_wer, upstream_facts
+from espnet_probe.report.documents import read_config
 from espnet_probe.report.values import Value
 
 #: What stands before the name of the weights in the name of a decoding.

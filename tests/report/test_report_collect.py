@@ -7,7 +7,8 @@ from typing import Any, Callable, Tuple
 import pytest
 
 from espnet_probe.errors import ProbeError
-from espnet_probe.report.collect import collect, find_reconstruct, read_stage_times
+from espnet_probe.report.collect import collect, read_stage_times
+from espnet_probe.report.tags import find_reconstruct
 
 Maker = Callable[..., Tuple[Path, Path]]
 

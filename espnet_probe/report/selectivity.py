@@ -1,0 +1,278 @@
+"""What a layer has beyond a control: differences with intervals over speakers.
+
+A difference is that of the model's layer minus the same layer of the control, on the
+same utterances or trials: drawing the same speakers for both takes away what makes a
+speaker hard for both (see ``scores/contrasts.py``).
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import numpy as np
+
+from espnet_probe.errors import ProbeError
+from espnet_probe.report.embedders import EmbedderScores
+from espnet_probe.report.results import Row, SetResults
+from espnet_probe.report.sections import Line, Section
+from espnet_probe.report.speaker_map import speakers_of
+from espnet_probe.report.trial_tables import read_trial_scores, speakers_of_trials
+from espnet_probe.report.unit_scores import (
+    difference_over_speakers,
+    number_of,
+    read_csv,
+)
+from espnet_probe.report.values import (
+    CER,
+    EER,
+    L1,
+    PESQ,
+    STOI,
+    WER,
+    Metric,
+    Value,
+    full_text,
+)
+from espnet_probe.report.verification_section import embedders_of
+from espnet_probe.scores.contrasts import Cell, Contrast, contrast
+from espnet_probe.scores.intervals import NUM_DRAWS, draw_multiplicities
+from espnet_probe.scores.speaker_draws import eer_draws
+
+#: Means of utterances: the score, and the table with its values.
+MEANS = ((L1, "l1.csv"), (STOI, "quality.csv"), (PESQ, "quality.csv"))
+#: Pooled rates: the score, its errors and what they are divided by.
+POOLED = ((WER, "errors", "words"), (CER, "char_errors", "chars"))
+RECOGNITION = "recognition.csv"
+SEED = 0
+
+ABOUT = {
+    "random": "The model's layer minus the same layer untrained, from the files of "
+    "both rows above: what training, and not the architecture alone, has made of it.",
+    "shuffled": "The model's layer minus the same layer with its states shuffled in "
+    "time, from the files of both rows above: what is beyond an average voice.",
+}
+
+
+def recipe_of(row: Row) -> Path:
+    """Return the recipe's folder of ``<recipe>/exp/<probe>/<reconstruct>/<set>/x``."""
+    above = row.folder.resolve().parents
+    return above[min(4, len(above) - 1)]
+
+
+def _plain(value: Value) -> Cell:
+    assert value.mean is not None
+    return Cell(value.mean, value.ci95)
+
+
+def pooled_cell(row: Row, metric: Metric, errors: str, units: str) -> Cell:
+    """Return a pooled error rate with its value in each draw of speakers.
+
+    Args:
+        row: A layer or control that has the rate.
+        metric: The rate.
+        errors: The column of ``recognition.csv`` with the errors.
+        units: The column with what they are divided by.
+
+    Returns:
+        The cell; without draws where the table is not there or broken, or the
+        speakers are not known.
+    """
+    plain = _plain(row.values[metric.key])
+    table = row.folder / RECOGNITION
+    try:
+        rows = read_csv(table, ("utt_id", errors, units))
+        counts = np.array(
+            [[number_of(one[name], table) for name in (errors, units)] for one in rows]
+        )
+    except ProbeError:
+        return plain
+    utts = [one["utt_id"] for one in rows]
+    speakers, _ = speakers_of(row.folder.parent, recipe_of(row), utts)
+    if speakers is None:
+        return plain
+    names, index = np.unique([speakers[utt] for utt in utts], return_inverse=True)
+    sums = np.zeros((names.size, 2))
+    np.add.at(sums, index, counts)
+    times = draw_multiplicities(names.size, NUM_DRAWS, np.random.default_rng(SEED))
+    drawn = times @ sums
+    with np.errstate(divide="ignore", invalid="ignore"):
+        draws = np.where(drawn[:, 1] > 0, 100.0 * drawn[:, 0] / drawn[:, 1], np.nan)
+    return Cell(
+        plain.value,
+        plain.ci95,
+        count=len(rows),
+        draws=draws,
+        drawn=tuple(str(name) for name in names),
+        source=str(table),
+    )
+
+
+class TrialCells:
+    """Equal error rates with their draws; each table is read once."""
+
+    def __init__(self) -> None:
+        """Begin with no table read."""
+        self._cells: Dict[Path, Cell] = {}
+
+    def cell(self, row: Row, scores: EmbedderScores) -> Cell:
+        """Return the equal error rate of a row with its value in each draw of speakers.
+
+        Args:
+            row: A layer or control.
+            scores: What one embedder says of it; the rate is there.
+
+        Returns:
+            The cell; without draws where the trials' scores are not there or broken.
+        """
+        if scores.path not in self._cells:
+            self._cells[scores.path] = self._read(row, scores)
+        return self._cells[scores.path]
+
+    def _read(self, row: Row, scores: EmbedderScores) -> Cell:
+        plain = _plain(scores.values[EER.key])
+        if not scores.trials.is_file():
+            return plain
+        document = row.documents.get(scores.path, {})
+        try:
+            table = read_trial_scores(scores.trials)
+            speakers, _ = speakers_of_trials(document, recipe_of(row), table.trials)
+            draws, drawn = eer_draws(
+                table.scores,
+                table.targets,
+                table.pairs(speakers),
+                NUM_DRAWS,
+                SEED,
+            )
+        except ProbeError:
+            # What is broken is told with the plots of the trials' scores.
+            return plain
+        return Cell(
+            plain.value,
+            plain.ci95,
+            count=len(table.trials),
+            draws=draws,
+            drawn=drawn,
+            source=str(scores.trials),
+        )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A layer minus its control in one score.
+
+    Attributes:
+        title: Of the score.
+        metric: How it is printed.
+        found: The difference; None where one of the two has no such score.
+    """
+
+    title: str
+    metric: Metric
+    found: Optional[Contrast]
+
+    @property
+    def text(self) -> str:
+        """The difference with its interval and its sign; ``-`` if there is none."""
+        if self.found is None or not math.isfinite(self.found.value):
+            return "-"
+        text = full_text(Value(self.found.value, self.found.bounds()), self.metric)
+        return text if self.found.value < 0 else f"+{text}"
+
+
+def _scores(row: Row, label: str) -> Optional[EmbedderScores]:
+    for scores in row.embedders:
+        if scores.label == label and scores.values[EER.key].mean is not None:
+            return scores
+    return None
+
+
+def _mean(layer: Row, control: Row, metric: Metric, table: str) -> Optional[Contrast]:
+    pair = layer.values[metric.key], control.values[metric.key]
+    if pair[0].mean is None or pair[1].mean is None:
+        return None
+    found = difference_over_speakers(layer.folder, control.folder, metric.key, table)
+    if math.isfinite(found.value):
+        return found
+    # The means' intervals in the files are over utterances, those of one speaker alike.
+    plain = pair[0].mean - pair[1].mean
+    return Contrast(plain, basis=found.basis or "the utterances' scores are not there")
+
+
+def differences(
+    layer: Row, control: Row, labels: List[str], cells: TrialCells
+) -> List[Difference]:
+    """Return a layer minus its control in every score.
+
+    Args:
+        layer: The model's.
+        control: The control's.
+        labels: The embedders.
+        cells: Keeps the tables of trials that were read.
+    """
+    found = [
+        Difference(metric.title, metric, _mean(layer, control, metric, table))
+        for metric, table in MEANS
+    ]
+    for label in labels:
+        pair = _scores(layer, label), _scores(control, label)
+        difference = None
+        if pair[0] is not None and pair[1] is not None:
+            terms = cells.cell(layer, pair[0]), cells.cell(control, pair[1])
+            difference = contrast([(1.0, terms[0]), (-1.0, terms[1])])
+        title = EER.title if len(labels) == 1 else f"{EER.title}, {label}"
+        found.append(Difference(title, EER, difference))
+    for metric, errors, units in POOLED:
+        difference = None
+        if all(row.values[metric.key].mean is not None for row in (layer, control)):
+            rates = [
+                pooled_cell(row, metric, errors, units) for row in (layer, control)
+            ]
+            difference = contrast([(1.0, rates[0]), (-1.0, rates[1])])
+        found.append(Difference(metric.title, metric, difference))
+    return found
+
+
+def _basis(rows: List[List[Difference]]) -> str:
+    """Say what the intervals come from, by score, and why some are not there."""
+    said: Dict[str, List[str]] = {}
+    for row in rows:
+        for one in row:
+            if one.found is not None and one.found.basis:
+                titles = said.setdefault(one.found.basis, [])
+                titles += [one.title] if one.title not in titles else []
+    parts = [f"{', '.join(titles)}: {basis}" for basis, titles in said.items()]
+    return f"95 % intervals: {'; '.join(parts)}." if parts else ""
+
+
+def selectivity_sections(results: SetResults) -> List[Section]:
+    """Return a table of differences for every control of a set.
+
+    Args:
+        results: The rows of a set, with those of its control experiments.
+    """
+    sections, labels, cells = [], embedders_of(results), TrialCells()
+    for kind, about in ABOUT.items():
+        own = {row.layer: row for row in results.layers_of(kind)}
+        rows = [
+            (row, differences(row, own[row.layer], labels, cells))
+            for row in results.layers
+            if row.layer in own
+        ]
+        if not rows:
+            continue
+        # A score that no row has makes no column.
+        kept = [
+            place
+            for place in range(len(rows[0][1]))
+            if any(found[place].found is not None for _, found in rows)
+        ]
+        basis = _basis([found for _, found in rows])
+        lines = [
+            Line(row.name, [found[place].text for place in kept]) for row, found in rows
+        ]
+        head = [rows[0][1][place].title for place in kept]
+        said = [about, *([basis] if basis else [])]
+        title = f"Selectivity: layer minus {kind}"
+        sections.append(Section(title, said, head, lines if kept else ()))
+    return sections
