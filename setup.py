@@ -35,8 +35,6 @@ INSTALL_REQUIRES = [
     # give other numbers, so it is let in by a commit that compares, not by an update.
     "pystoi>=0.4.1,<0.5",
     "jiwer>=4.0,<5",
-    # speechbrain.inference, where the speaker embedders live, came with 1.0.
-    "speechbrain>=1.0,<2",
     "numpy>=2.0",
     "scipy>=1.13",
     "soundfile>=0.12.1",
@@ -63,6 +61,16 @@ EXTRAS_REQUIRE = {
         "transformers>=5.23,<6",
         "openai-whisper>=20250625",
         "espnet-s3prl>=2026.5.14",
+    ],
+    # Speaker embedders beside ge2e, which needs none of these, and beside those of
+    # ESPnet that are built of torch alone; 22 MB unpacked. speechbrain: the
+    # floor is the series whose loading the embedder retraces step by step.
+    # asteroid-filterbanks: the front end of ESPnet's rawnet3. h5py: Keras' weights of
+    # the thin ResNet, read by its converter.
+    "speakers": [
+        "speechbrain>=1.1,<2",
+        "asteroid-filterbanks>=0.4,<0.5",
+        "h5py>=3.11,<4",
     ],
     # librosa is what features are compared with; ESPnet brings it, but need not.
     "test": ["pytest>=8.0", "pytest-xdist>=3.5", "librosa>=0.10.2"],

@@ -114,7 +114,7 @@ fi
 key=$(cat setup.py pyproject.toml <("${python}" -V) | sha256sum | cut -d ' ' -f 1)
 if ! is_done packages "${key}"; then
     say "installing the packages (the first time two to three GB, several minutes)"
-    install -e '.[voices,families]' ||
+    install -e '.[voices,families,speakers]' ||
         fail "the packages could not be installed, see ${log}: connect to the network and run it again"
     mark_done packages "${key}"
 fi

@@ -71,12 +71,13 @@ def load_hyperparams(path: Path, overrides: Dict[str, Any]) -> Dict[str, Any]:
     try:
         import ruamel.yaml
         from hyperpyyaml import load_hyperpyyaml
+        from ruamel.yaml.loader import SafeLoader
     except ImportError as error:
         raise ProbeError(
             f"{path} needs the Python package {error.name}: {INSTALL}"
         ) from error
 
-    class CheckedLoader(ruamel.yaml.SafeLoader):  # type: ignore[misc]
+    class CheckedLoader(SafeLoader):
         """Construct what the allow-list has, checked at each single node."""
 
         def construct_object(self, node: Any, deep: bool = True) -> Any:

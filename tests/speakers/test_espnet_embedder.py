@@ -180,6 +180,27 @@ def test_a_rate_of_8_khz_is_asked_for(copy):
         embedder.embed(noise(16000), 16000)
 
 
+def test_rawnet3_with_its_front_end(tmp_path):
+    """As voxcelebs12_rawnet3 is built, small."""
+    pytest.importorskip("asteroid_filterbanks")
+    folder = write_speaker_exp(
+        tmp_path / "spk_rawnet3",
+        **{
+            **ECAPA,
+            "frontend": "asteroid_frontend",
+            "frontend_conf": {"sinc_stride": 16},
+            "encoder": "rawnet3",
+            "encoder_conf": {"model_scale": 4, "ndim": 16, "output_size": 24},
+        },
+    )
+    embedder = build_embedder(f"espnet:{folder}")
+    # One frame of its strides and poolings is longer than 25 ms.
+    assert 400 < embedder.min_samples < 800
+    assert embedder.embed(noise(embedder.min_samples), 16000).shape == (6,)
+    with pytest.raises((RuntimeError, IndexError)):
+        embedder.embed_levelled(noise(embedder.min_samples - 1))
+
+
 def test_thin_resnet_has_length_one_and_hears_the_whole(thin):
     embedder = build_embedder(f"thin_resnet:{thin}")
     same = build_embedder(f"espnet:{thin}")
