@@ -201,3 +201,17 @@ def test_mistakes_are_found_before_work_starts(
     study(recipe, *options, code=2)
     assert message in recipe.output
     assert recipe.calls == []
+
+
+def test_each_model_has_its_controls(recipe: Recipe) -> None:
+    study(recipe, "--controls", "shuffeld", code=2)
+    assert "got shuffeld, expected random and shuffled" in recipe.output
+    assert recipe.calls == []
+    few = ("--models", "blstm_baseline", "--probe_train", "clean", "--snrs", "")
+    study(recipe, *few, "--controls", "shuffled", "--stop_stage", "7")
+    own = "exp/probe_asr_train_asr_blstm_baseline_raw_word_train_probe_clean"
+    folders = said_of(recipe.calls, "probe_train", "--resume true --output_dir")
+    assert folders == [own, f"{own}_shuffled"]
+    # The joined report is of the model's own probes.
+    model = recipe.folder / "exp/study_clean/models/blstm_baseline.yaml"
+    assert yaml.safe_load(model.read_text())["probe_exp"] == own
