@@ -205,3 +205,15 @@ def test_the_running_statistics_follow_as_fast_as_they_are_told() -> None:
             network(feats)
         lags[momentum] = float((network.norm1.running_var.mean() - wanted).abs())
     assert lags[0.5] < 0.2 * lags[0.01]
+
+
+def test_zero_residuals_leave_the_way_round_only() -> None:
+    network = ThinResNet34(40, **SMALL, zero_residuals=True).eval()
+    block = network.get_submodule("conv3")[0]
+    picture = torch.randn(2, SMALL["channels"][1], 9, 8)
+    with torch.no_grad():
+        expected = torch.relu(block.project_norm(block.project(picture)))
+        assert torch.equal(block(picture), expected)
+        # It learns all the same: what the block adds has a gradient.
+    network(torch.randn(2, 20, 40)).sum().backward()
+    assert float(block.increase_norm.weight.grad.abs().sum()) > 0

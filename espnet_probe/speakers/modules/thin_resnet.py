@@ -142,6 +142,7 @@ class ThinResNet34(AbsEncoder):
         late_stride: bool = False,
         norm_eps: float = 1e-3,
         norm_momentum: float = NORM_MOMENTUM,
+        zero_residuals: bool = False,
     ) -> None:
         """Build the network; the default widths are the authors'.
 
@@ -158,6 +159,10 @@ class ThinResNet34(AbsEncoder):
             norm_momentum: How far a batch moves their running statistics. A training
                 of a few hundred updates needs torch's 0.1: with less, the statistics
                 of evaluation lag behind the weights.
+            zero_residuals: Whether every bottleneck starts as nothing but its way
+                round (Goyal et al., arXiv:1706.02677, section 5.1). Without, an
+                untrained network of few channels passes on hardly anything of who
+                speaks, which a short training has to find first.
 
         Raises:
             ProbeError: If the numbers of values are not 5, 4 and 4, one is not
@@ -200,6 +205,8 @@ class ThinResNet34(AbsEncoder):
         for module in self.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = norm_momentum
+            if isinstance(module, Bottleneck) and zero_residuals:
+                torch.nn.init.zeros_(module.increase_norm.weight)
 
     @staticmethod
     def _last_height(input_size: int) -> int:
