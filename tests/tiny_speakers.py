@@ -25,6 +25,20 @@ THIN_RESNET: Dict[str, Any] = {
     "loss_conf": {},
 }
 
+#: The GE2E network in its own size.
+GE2E: Dict[str, Any] = {
+    "frontend": "linear_mel",
+    "frontend_conf": {},
+    "encoder": "ge2e_lstm",
+    "encoder_conf": {},
+    "pooling": "last_state",
+    "pooling_conf": {},
+    "projector": "thin_resnet",
+    "projector_conf": {"output_size": 256},
+    "loss": "ge2e",
+    "loss_conf": {},
+}
+
 
 def speaker_config(**parts: Any) -> Dict[str, Any]:
     """Return the whole configuration of a speaker model of 5 training speakers.

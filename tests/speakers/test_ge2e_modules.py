@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_speakers import build_speaker, speaker_config
+from tiny_speakers import GE2E, build_speaker, speaker_config
 
 from espnet_probe.bin.group_by_speaker import main as group_main
 from espnet_probe.errors import ProbeError
@@ -21,19 +21,6 @@ from espnet_probe.speakers.modules.ge2e import (
 from espnet_probe.speakers.modules.ge2e_loss import GE2ELoss
 from espnet_probe.speakers.speaker_groups import group_by_speaker
 
-PARTS = {
-    "frontend": "linear_mel",
-    "frontend_conf": {},
-    "encoder": "ge2e_lstm",
-    "encoder_conf": {},
-    "pooling": "last_state",
-    "pooling_conf": {},
-    "projector": "thin_resnet",
-    "projector_conf": {"output_size": 256},
-    "loss": "ge2e",
-    "loss_conf": {},
-}
-
 
 @pytest.fixture(scope="module")
 def network() -> GE2ENetwork:
@@ -42,7 +29,7 @@ def network() -> GE2ENetwork:
 
 
 def test_espnet_s_model_equals_the_network(network: GE2ENetwork) -> None:
-    model = build_speaker(speaker_config(**PARTS), seed=1)
+    model = build_speaker(speaker_config(**GE2E), seed=1)
     state = {
         **network.state_dict(),
         "similarity_weight": torch.tensor([7.0]),

@@ -67,10 +67,10 @@ def test_states_behind_an_end_do_not_count() -> None:
         pooled = pooling(states, feat_lengths=lengths).numpy()
         states[1, :, 2:] = 1e6
         states[2, :, 1:] = float("inf")
-        again = pooling(states[1:2], lengths[1:2]), pooling(states, lengths)
+        again = pooling(states, feat_lengths=lengths).numpy()
     for item, row, count in zip(states.double().numpy(), pooled, (5, 2, 1)):
         np.testing.assert_allclose(row, by_hand(pooling, item, count), atol=1e-5)
-    np.testing.assert_allclose(again[1][1], pooled[1], atol=1e-5)
+    np.testing.assert_allclose(again, pooled, atol=1e-5)
 
 
 def test_without_padding_the_lengths_change_nothing() -> None:

@@ -18,6 +18,9 @@ from espnet2.spk.pooling.abs_pooling import AbsPooling
 
 from espnet_probe.errors import ProbeError
 
+#: A cluster whose summed residuals are shorter is divided by this: the authors' floor.
+LENGTH_FLOOR = 1e-6
+
 
 def states_inside(lengths: torch.Tensor, states: int) -> torch.Tensor:
     """Return how many states of each item of a batch are not padding.
@@ -125,10 +128,12 @@ class GhostVLAD(AbsPooling):
             steps = torch.arange(states.size(1), device=x.device)
             outside = steps[None, :, None] >= inside[:, None, None]
             shares = shares.masked_fill(outside, 0.0)
+            values = values.masked_fill(outside, 0.0)
         shares = shares[:, :, : self.clusters]
         # The sum of a (x - c) over time is the sum of a x less the sum of a times c.
         sums = shares.transpose(1, 2) @ values
         weights = shares.sum(dim=1)[:, :, None]
         residuals = sums - weights * self.centres[: self.clusters]
-        pooled = torch.nn.functional.normalize(residuals, dim=2).flatten(1)
+        pooled = torch.nn.functional.normalize(residuals, dim=2, eps=LENGTH_FLOOR)
+        pooled = pooled.flatten(1)
         return torch.nn.functional.normalize(pooled) if self.unit_length else pooled
