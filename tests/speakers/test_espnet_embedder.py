@@ -144,25 +144,51 @@ def test_pickles_are_not_unpacked(copy, tmp_path, monkeypatch):
     assert not mark.exists()
 
 
+#: What ESPnet's pack writes about a speaker model.
+META = {
+    "yaml_files": {"train_config": "exp/config.yaml"},
+    "files": {"model_file": "exp/valid.eer.best.pth"},
+}
+
+
+def hears_the_same(embedder, folder):
+    other = build_embedder(f"espnet:{folder}")
+    assert embedder.weights_hash == other.weights_hash
+    sound = noise(16000)
+    return np.array_equal(embedder.embed(sound, 16000), other.embed(sound, 16000))
+
+
 def test_an_archive_of_pack_is_a_model_too(ecapa, tmp_path, monkeypatch):
     monkeypatch.setenv("ESPNET_PROBE_CACHE", str(tmp_path / "cache"))
-    meta = {
-        "yaml_files": {"train_config": "exp/config.yaml"},
-        "files": {"model_file": "exp/valid.eer.best.pth"},
-    }
     archive = tmp_path / "packed.zip"
     with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("meta.yaml", yaml.safe_dump(meta))
+        file.writestr("meta.yaml", yaml.safe_dump(META))
         for name in ("config.yaml", "valid.eer.best.pth"):
             file.write(ecapa / name, f"exp/{name}")
     embedder = build_embedder(f"espnet:{archive}")
     assert embedder.label == "espnet-packed.zip"
-    folder = build_embedder(f"espnet:{ecapa}")
-    assert embedder.weights_hash == folder.weights_hash
-    sound = noise(16000)
-    np.testing.assert_array_equal(
-        embedder.embed(sound, 16000), folder.embed(sound, 16000)
-    )
+    assert hears_the_same(embedder, ecapa)
+
+
+def test_a_published_model_is_found_in_the_cache(ecapa, tmp_path, monkeypatch):
+    """A cache as a download leaves it, and no network."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    store = tmp_path / "models--nobody--spk_ecapa"
+    snapshot = store / "snapshots" / commit
+    shutil.copytree(ecapa, snapshot / "exp")
+    (snapshot / "meta.yaml").write_text(yaml.safe_dump(META), encoding="utf-8")
+    (store / "refs").mkdir()
+    (store / "refs" / "main").write_text(commit, encoding="utf-8")
+    embedder = build_embedder("espnet:nobody/spk_ecapa")
+    assert embedder.label == "espnet-spk_ecapa"
+    assert embedder.describe()["origin"] == f"nobody/spk_ecapa@{commit}"
+    assert hears_the_same(embedder, ecapa)
+    with pytest.raises(ProbeError, match="espnet:nobody/nothing.* not in a cache"):
+        build_embedder("espnet:nobody/nothing")
 
 
 def test_the_rate_is_that_of_the_training():
@@ -230,11 +256,3 @@ def test_other_tasks_are_refused(copy):
     path.write_text("encoder: conformer\nctc_conf: {}\ntoken_list: [a]\n")
     with pytest.raises(ProbeError, match="is no speaker model"):
         build_embedder(f"espnet:{copy}")
-
-
-def test_an_unknown_tag_is_told(monkeypatch):
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(ProbeError, match="espnet:nobody/nothing"):
-        build_embedder("espnet:nobody/nothing")
