@@ -6,8 +6,11 @@ Channels last, kernels (height, width, in, out), "same" padding by TensorFlow's 
 
 from typing import Any, Dict, List, Optional, Tuple
 
-import h5py
 import numpy as np
+import pytest
+
+# A package of the extra `speakers`: without it the tests that import this are skipped.
+h5py: Any = pytest.importorskip("h5py")
 
 #: Layer → [(weight, array)], in Keras' order.
 Weights = Dict[str, List[Tuple[str, np.ndarray]]]
@@ -27,14 +30,10 @@ def random_weights(
     clusters: int = 8,
     ghosts: int = 2,
     speakers: Optional[int] = 7,
-    sharpness: float = 0.2,
 ) -> Weights:
     """Make weights that keep the signal's size, with statistics far from 0 and 1.
 
     Variances reach down to where the epsilon is felt.
-
-    Args:
-        sharpness: Size of the assignment's kernel; at 3 most clusters stay empty.
     """
     rng = np.random.default_rng(seed)
     weights: Weights = {}
@@ -70,7 +69,7 @@ def random_weights(
     kind = "gvlad" if ghosts else "vlad"
     weights["x_fc"] = [("kernel", kernel(7, 1, 512, dim)), ("bias", bias(dim))]
     weights[f"{kind}_center_assignment"] = [
-        ("kernel", sharpness * kernel(7, 1, 512, clusters + ghosts)),
+        ("kernel", 0.2 * kernel(7, 1, 512, clusters + ghosts)),
         ("bias", bias(clusters + ghosts)),
     ]
     weights[f"{kind}_pool"] = [("centers", kernel(clusters + ghosts, dim))]
@@ -141,8 +140,8 @@ def max_pool(x: np.ndarray, size: Tuple[int, int], stride: Tuple[int, int]) -> A
     return windows[:: stride[0], :: stride[1]].max(axis=(-2, -1))
 
 
-def l2_normalize(x: np.ndarray, axis: int) -> np.ndarray:
-    return x / np.sqrt(np.maximum(np.sum(x * x, axis, keepdims=True), 1e-12))
+def l2_normalize(x: np.ndarray, axis: int, floor: float = 1e-12) -> np.ndarray:
+    return x / np.sqrt(np.maximum(np.sum(x * x, axis, keepdims=True), floor))
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -150,12 +149,17 @@ def relu(x: np.ndarray) -> np.ndarray:
 
 
 def forward(
-    weights: Weights, spectrogram: np.ndarray, epsilon: float = 1e-3
+    weights: Weights,
+    spectrogram: np.ndarray,
+    epsilon: float = 1e-3,
+    floor: float = 1e-12,
 ) -> np.ndarray:
     """Embed a standardised spectrogram.
 
     Args:
         spectrogram: (257, frames).
+        epsilon: Of the batch normalisation.
+        floor: Least squared length that the clusters are divided by.
 
     Returns:
         (dim,), of length 1.
@@ -193,7 +197,7 @@ def forward(
     residual = feat[:, :, np.newaxis, :] - centers
     pooled = np.sum(share[..., np.newaxis] * residual, axis=(0, 1))
     clusters = w["fc6"]["kernel"].shape[0] // centers.shape[1]
-    vector = l2_normalize(pooled[:clusters], -1).reshape(-1)
+    vector = l2_normalize(pooled[:clusters], -1, floor).reshape(-1)
     return l2_normalize(relu(vector @ w["fc6"]["kernel"] + w["fc6"]["bias"]), 0)
 
 

@@ -1,6 +1,5 @@
 import builtins
 
-import h5py
 import keras_thin_resnet as judge
 import numpy as np
 import pytest
@@ -66,7 +65,7 @@ def test_sizes_are_read_off_the_file(path):
 
 def test_names_that_tensorflow_made_unique_and_lists_in_chunks(path):
     judge.write_h5(path, small())
-    with h5py.File(path, "a") as file:
+    with judge.h5py.File(path, "a") as file:
         group = file[BN]
         names = [name.decode() for name in group.attrs["weight_names"]]
         for name in names:
@@ -108,7 +107,7 @@ def test_layers_missing_or_too_many_or_twice(path):
     del weights["gvlad_pool"]
     assert "no layer gvlad_pool: expected" in refusal(path, weights)
     judge.write_h5(path, small())
-    with h5py.File(path, "a") as file:
+    with judge.h5py.File(path, "a") as file:
         file.attrs["layer_names"] = [b"fc6", b"x_fc", b"fc6"]
     assert "layer fc6 is listed twice" in refusal(path)
 
@@ -146,14 +145,14 @@ def test_files_of_another_kind(path):
     assert "no file" in refusal(path)
     path.write_bytes(b"no HDF5")
     assert "cannot read" in refusal(path)
-    with h5py.File(path, "w") as file:
+    with judge.h5py.File(path, "w") as file:
         # The layout of Keras 3.
         file["layers/dense/vars/0"] = np.ones(3)
     assert "no attribute layer_names: expected a weights file of Keras 2" in refusal(
         path
     )
     judge.write_h5(path, small())
-    with h5py.File(path, "a") as file:
+    with judge.h5py.File(path, "a") as file:
         file.attrs["backend"] = b"theano"
     assert "backend theano: expected tensorflow" in refusal(path)
 
@@ -169,12 +168,12 @@ def test_links_to_other_files_are_not_followed(path, tmp_path):
     other = tmp_path / "other.h5"
     judge.write_h5(other, small())
     judge.write_h5(path, small())
-    with h5py.File(path, "a") as file:
+    with judge.h5py.File(path, "a") as file:
         del file["fc6"]
-        file["fc6"] = h5py.ExternalLink(str(other), "fc6")
+        file["fc6"] = judge.h5py.ExternalLink(str(other), "fc6")
     assert "lists 'fc6', but does not hold it" in refusal(path)
     judge.write_h5(path, small())
-    with h5py.File(path, "a") as file:
+    with judge.h5py.File(path, "a") as file:
         del file["fc6/fc6/bias:0"]
         (tmp_path / "raw").write_bytes(bytes(32))
         where = [(str(tmp_path / "raw"), 0, 32)]

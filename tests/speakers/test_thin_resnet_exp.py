@@ -11,6 +11,7 @@ import yaml
 
 from espnet_probe.bin import convert_thin_resnet
 from espnet_probe.errors import ProbeError
+from espnet_probe.speakers.registry import build_embedder
 from espnet_probe.speakers.spec import check_spec
 from espnet_probe.upstream.build import build_model
 from espnet_probe.upstream.weights import load_weights
@@ -101,12 +102,24 @@ def test_the_comparison_would_see_a_mistake(published, embedding, other):
     assert np.linalg.norm(embedding - other(published[0])) > 1e-4
 
 
-def test_clusters_that_nothing_is_assigned_to(tmp_path):
-    # Keras' normalisation has a floor that torch's has not: short vectors stay short.
-    weights = judge.random_weights(dim=32, sharpness=3)
+def test_clusters_that_hardly_anything_is_assigned_to(tmp_path):
+    # Shorter than 1e-6 they stay short; torch's own normalisation has no such floor.
+    weights = judge.random_weights(dim=32)
+    weights["gvlad_center_assignment"][1][1][[1, 4]] = -18
     exp = convert(tmp_path, weights)
-    expected = judge.forward(weights, judge.spectrogram(voice()))
+    spectrogram = judge.spectrogram(voice())
+    expected = judge.forward(weights, spectrogram)
+    without = judge.forward(weights, spectrogram, floor=1e-24)
+    assert np.linalg.norm(expected - without) > 1e-2
     assert np.linalg.norm(embed(exp, voice()) - expected) < 1e-5
+
+
+def test_the_embedder_is_the_same_at_any_level(published, embedding):
+    embedder = build_embedder(f"thin_resnet:{published[1]}")
+    for gain in (0.1, 3.0):
+        found = embedder.embed(gain * voice(), 16000)
+        assert np.linalg.norm(found - embedding) < 1e-3
+    assert embedder.describe()["trained_on"].startswith("VoxCeleb2, the original")
 
 
 def test_without_ghosts_and_without_classifier(tmp_path):
