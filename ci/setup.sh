@@ -183,10 +183,10 @@ fi
 
 # ---- ESPnet's recipe tree and the links into it; both look for themselves what is there
 linker=egs/TEMPLATE/probe1/setup.sh
-recipes=(egs/[!T]*/probe1)
+recipes=(egs/[!T]*/{probe1,spk1})
 tree_key="${key} $(sha256sum <"${linker}") ${ESPNET_ROOT:-} ${recipes[*]}"
 if ! is_done recipes "${tree_key}" || [ ! -f tools/espnet/tools/extra_path.sh ] ||
-    ! ls "${recipes[@]/%//asr.sh}" >/dev/null 2>&1; then
+    ! ls "${recipes[@]/%//cmd.sh}" >/dev/null 2>&1; then
     say "providing ESPnet's recipe tree in tools/, and the recipes' links"
     "${linker}" "${recipes[@]}"
     mark_done recipes "${tree_key}"

@@ -69,6 +69,9 @@ case "${module}" in
     espnet2.bin.asr_train)
         [ -n "$(value --collect_stats)" ] || leave "${output}"/{config.yaml,valid.loss.ave.pth}
         ;;
+    espnet2.bin.spk_train)
+        [ -n "$(value --collect_stats)" ] || leave "${output}"/{config.yaml,valid.eer.best.pth}
+        ;;
     espnet2.bin.asr_inference)
         sed -e 's/ .*/ a word/' "$(value --key_file)" >"$(mktemp)"
         leave "${output}"/1best_recog/text

@@ -27,7 +27,7 @@ import re
 import sys
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Dict, Iterable, List, NamedTuple, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import soundfile
@@ -150,8 +150,12 @@ def plan(voice: Voice, count: int, seed: int) -> List[Utterance]:
 
 
 @lru_cache(maxsize=None)
-def load_espeak() -> ctypes.CDLL:
+def load_espeak(espeak_data: Optional[Path] = None) -> ctypes.CDLL:
     """Load and start espeak-ng, once; forked children inherit it.
+
+    Args:
+        espeak_data: The folder ``espeak-ng-data`` to take the voices from; the
+            wheel's own by default.
 
     Raises:
         ProbeError: If the wheel is absent or the library does not start.
@@ -163,7 +167,8 @@ def load_espeak() -> ctypes.CDLL:
             "espeakng-loader is not installed: pip install 'espnet_probe[voices]'"
         ) from error
     library = ctypes.CDLL(espeakng_loader.get_library_path())
-    parent = str(Path(espeakng_loader.get_data_path()).parent)
+    data = espeak_data or Path(espeakng_loader.get_data_path())
+    parent = str(data.absolute().parent)
     rate = library.espeak_Initialize(
         AUDIO_OUTPUT_SYNCHRONOUS, 0, os.fsencode(parent), 0
     )
@@ -172,7 +177,7 @@ def load_espeak() -> ctypes.CDLL:
     return library
 
 
-def check_variants(voices: Iterable[Voice]) -> None:
+def check_variants(voices: Iterable[Voice], espeak_data: Optional[Path] = None) -> None:
     """Check that the variants exist: espeak-ng passes over an unknown one in silence.
 
     Raises:
@@ -180,7 +185,8 @@ def check_variants(voices: Iterable[Voice]) -> None:
     """
     import espeakng_loader
 
-    folder = Path(espeakng_loader.get_data_path()) / "voices" / "!v"
+    folder = espeak_data or Path(espeakng_loader.get_data_path())
+    folder = folder / "voices" / "!v"
     unknown = {v.variant for v in voices if not (folder / v.variant).is_file()}
     if unknown:
         raise ProbeError(
@@ -189,13 +195,13 @@ def check_variants(voices: Iterable[Voice]) -> None:
         )
 
 
-def synthesise(utterance: Utterance) -> np.ndarray:
+def synthesise(utterance: Utterance, espeak_data: Optional[Path] = None) -> np.ndarray:
     """Speak one utterance and return it at 16 kHz.
 
     Raises:
         ProbeError: If espeak-ng does not know the voice or says nothing.
     """
-    library = load_espeak()
+    library = load_espeak(espeak_data)
     parts: List[np.ndarray] = []
 
     def receive(wav: "ctypes._Pointer[ctypes.c_short]", count: int, _: int) -> int:
@@ -223,14 +229,16 @@ def synthesise(utterance: Utterance) -> np.ndarray:
     return np.asarray(np.clip(speech, -1.0, 1.0 - 2**-15))
 
 
-def make_audio(audio_dir: Path, utterance: Utterance) -> str:
+def make_audio(
+    audio_dir: Path, espeak_data: Optional[Path], utterance: Utterance
+) -> str:
     """Write one utterance as 16-bit FLAC, under a temporary name first.
 
     Returns:
         An error message, or nothing.
     """
     try:
-        samples = synthesise(utterance)
+        samples = synthesise(utterance, espeak_data)
     except ProbeError as error:
         return str(error)
     path = audio_dir / utterance.file_name
@@ -240,7 +248,12 @@ def make_audio(audio_dir: Path, utterance: Utterance) -> str:
     return ""
 
 
-def make_all(utterances: List[Utterance], audio_dir: Path, nj: int) -> None:
+def make_all(
+    utterances: List[Utterance],
+    audio_dir: Path,
+    nj: int,
+    espeak_data: Optional[Path] = None,
+) -> None:
     """Speak what is not there yet, each utterance in a child of its own.
 
     Raises:
@@ -251,11 +264,11 @@ def make_all(utterances: List[Utterance], audio_dir: Path, nj: int) -> None:
         return
     for name in {utterance.voice.set_name for utterance in missing}:
         (audio_dir / name).mkdir(parents=True, exist_ok=True)
-    load_espeak()
-    check_variants(utterance.voice for utterance in missing)
+    load_espeak(espeak_data)
+    check_variants((utterance.voice for utterance in missing), espeak_data)
     context = multiprocessing.get_context("fork")
     with context.Pool(nj, maxtasksperchild=1) as pool:
-        job = partial(make_audio, audio_dir)
+        job = partial(make_audio, audio_dir, espeak_data)
         answers = pool.imap_unordered(job, missing, chunksize=1)
         for answer in tqdm(answers, desc="voices", total=len(missing)):
             if answer:

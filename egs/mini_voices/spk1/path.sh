@@ -1,0 +1,1 @@
+../../TEMPLATE/probe1/path.sh
