@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.speakers.speechbrain_yaml import load_hyperparams
@@ -15,6 +16,8 @@ def load(folder, text, **overrides):
 def test_networks_values_and_references_are_built(tmp_path):
     built = load(
         tmp_path,
+        "seed: 3\n"
+        "__set_seed: !apply:torch.manual_seed [!ref <seed>]\n"
         "place: nowhere\n"
         "n_mels: 20\n"
         "sizes: (3, 5)\n"
@@ -28,12 +31,46 @@ def test_networks_values_and_references_are_built(tmp_path):
         place="here",
         absent=1,
     )
+    assert "__set_seed" not in built
     assert built["double"] == 40 and built["path"] == "here/x.ckpt"
     assert built["sizes"] == (3, 5)
     assert type(built["features"]).__name__ == "Fbank"
     assert built["same"][0] is built["features"]
     assert built["activation"].__name__ == "LeakyReLU"
     assert built["linear"].w.weight.shape == (4, 3)
+
+
+def test_the_other_published_encoders_are_built(tmp_path):
+    """x-vector and ResNet, with the tags of their files on the hub."""
+    built = load(
+        tmp_path,
+        "xvector: !new:speechbrain.lobes.models.Xvector.Xvector\n"
+        "    in_channels: 8\n"
+        "    activation: !name:torch.nn.LeakyReLU\n"
+        "    tdnn_blocks: 2\n"
+        "    tdnn_channels: [8, 16]\n"
+        "    tdnn_kernel_sizes: [5, 1]\n"
+        "    tdnn_dilations: [1, 1]\n"
+        "    lin_neurons: 4\n"
+        "classifier: !new:speechbrain.lobes.models.Xvector.Classifier\n"
+        "    input_shape: [null, null, 4]\n"
+        "    activation: !name:torch.nn.LeakyReLU\n"
+        "    lin_blocks: 1\n"
+        "    lin_neurons: 4\n"
+        "    out_neurons: 3\n"
+        "resnet: !new:speechbrain.lobes.models.ResNet.ResNet\n"
+        "    input_size: 8\n"
+        "    channels: [8, 8, 8, 8]\n"
+        "    strides: [1, 2, 2, 2]\n"
+        "    block_sizes: [1, 1, 1, 1]\n"
+        "    lin_neurons: 4\n"
+        "normalizer: !new:speechbrain.dataio.preprocess.AudioNormalizer\n"
+        "    sample_rate: 8000\n",
+    )
+    features = torch.randn(1, 50, 8)
+    for name in ("xvector", "resnet"):
+        assert built[name].eval()(features).flatten().shape == (4,)
+    assert built["normalizer"].sample_rate == 8000
 
 
 # Each of these would touch the file MARK if it ran. The first are what HyperPyYAML is
