@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from espnet_probe.bin import score_files
 from espnet_probe.errors import ProbeError
+from espnet_probe.speakers.abs_embedder import UNKNOWN
 
 if TYPE_CHECKING:
     from espnet_probe.speakers.abs_embedder import AbsEmbedder
@@ -123,8 +124,11 @@ def check_reference(reference: EmbeddedSet, path: Path, embedder: str) -> None:
         return
     theirs = json.loads(reference.embedder)["model"]
     ours = json.loads(embedder)["model"]
-    if theirs != ours:
-        differing = sorted(key for key in ours if ours[key] != theirs.get(key))
+    keys = ["weights_sha256", "sampling_rate", "level"]
+    if UNKNOWN in (theirs.get(keys[0]), ours[keys[0]]):
+        keys.append("embedder")
+    differing = [key for key in keys if ours[key] != theirs.get(key)]
+    if differing:
         raise ProbeError(
             f"{path} is by another embedder: "
             + "; ".join(f"{k} {theirs.get(k)}, here {ours[k]}" for k in differing)

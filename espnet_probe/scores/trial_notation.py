@@ -7,8 +7,8 @@ Kaldi         ``enrolment test target``,      Kaldi's recipes, and all
               ``enrolment test nontarget``    files that are written here
 VoxCeleb      ``1 enrolment test``,           the lists of VoxCeleb
               ``0 enrolment test``
-ESPnet        ``enrolment*test 1``,           ``trial_label`` and score
-              ``enrolment*test 0``            files of ESPnet's ``spk.sh``
+ESPnet        ``enrolment*test 1``,           ``trial_label`` of
+              ``enrolment*test 0``            ESPnet's ``spk.sh``
 ============  ==============================  ============================
 
 The notation is found from the lines: all of a file are in one. VoxCeleb's lists name

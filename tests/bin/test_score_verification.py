@@ -174,15 +174,27 @@ def test_originals_enrol(folder):
     )
 
 
-def test_originals_of_another_embedder_are_refused(folder):
+@pytest.mark.parametrize(
+    "key, value, message",
+    [
+        ("weights_sha256", "abc", "weights_sha256 abc, here unknown"),
+        ("level", "-20 dBFS RMS", "level -20 dBFS RMS, here -30 dBFS RMS"),
+        ("embedder", "ge2e", "embedder ge2e, here spectrum"),
+        ("origin", "another folder", None),
+    ],
+)
+def test_originals_of_another_embedder_are_refused(folder, key, value, message):
     score(folder, out="natural")
     originals = folder / "natural" / "embeddings.npz"
     stored = dict(np.load(originals))
     theirs = json.loads(str(stored["embedder"]))
-    theirs["model"]["weights_sha256"] = "abc"
+    theirs["model"][key] = value
     stored["embedder"] = np.array(json.dumps(theirs))
     np.savez(originals, **stored)
-    with pytest.raises(ProbeError, match="weights_sha256 abc, here unknown"):
+    if message is None:
+        score(folder, "--ref_embeddings", str(originals))
+        return
+    with pytest.raises(ProbeError, match=message):
         score(folder, "--ref_embeddings", str(originals))
     assert not (folder / "out").exists()
 
