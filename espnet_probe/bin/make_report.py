@@ -135,10 +135,11 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
     from espnet_probe.study.claims_section import claims_section
     from espnet_probe.study.document import markdown
     from espnet_probe.study.doubts import doubted_probes
-    from espnet_probe.study.study import parse_model, read_study
+    from espnet_probe.study.further import make_further
+    from espnet_probe.study.study import give_controls, parse_model, read_study
     from espnet_probe.study.times import times_table
 
-    models = [parse_model(text) for text in args.model]
+    models = give_controls([parse_model(text) for text in args.model], args.control)
     study = read_study(
         models,
         test_set=args.sets[0],
@@ -149,15 +150,18 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
         num_draws=2,
         conditions=args.conditions,
         decoding=args.decoding,
+        tolerant=True,
     )
+    figures = None if args.no_figures else args.output_dir / "figures"
+    further = make_further(study, models, args.inference_tag, figures)
     plots, notes = {}, doubted_probes(models, args.sets[0], args.inference_tag)
-    if not args.no_figures:
+    if figures is not None:
         from espnet_probe.study.figures import write_study_figures
 
         drawn = write_study_figures(
             study,
             models,
-            args.output_dir / "figures",
+            figures,
             args.inference_tag,
             args.paper,
             args.mel_utterance,
@@ -182,6 +186,7 @@ def _join(args: argparse.Namespace, command: str, date: str) -> None:
         claims,
         times,
         [note for note in notes if note],
+        further,
     )
     described = args.output_dir / "study.yaml"
     if described.is_file():

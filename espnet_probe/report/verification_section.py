@@ -68,8 +68,8 @@ def scores_by(results: SetResults, label: str) -> Dict[str, EmbedderScores]:
 def trained_on(scores: Sequence[EmbedderScores]) -> str:
     """Say what the weights of an embedder were trained on, as its files do."""
     said = dict.fromkeys(one.model.get(WEIGHTS, "") for one in scores)
-    texts = [text for text in said if text]
-    return "; ".join(texts) or "its files do not say on what"
+    texts = [text for text in said if text not in ("", "unknown")]
+    return "; ".join(texts) or "unknown data (its files do not say)"
 
 
 def about_embedder(label: str, scores: Sequence[EmbedderScores]) -> List[str]:

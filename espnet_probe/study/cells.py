@@ -11,17 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-import numpy as np
-
 from espnet_probe.errors import ProbeError
 from espnet_probe.report.results import Row, find_layers, read_layers, read_sets
-from espnet_probe.report.speaker_map import find_map
-from espnet_probe.report.unit_scores import (
-    number_of,
-    over_speakers,
-    read_csv,
-    read_units,
-)
+from espnet_probe.report.trial_tables import read_trial_scores, speakers_of_trials
+from espnet_probe.report.unit_scores import over_speakers, read_units
 from espnet_probe.report.values import EER as EER_METRIC
 from espnet_probe.report.values import STOI as STOI_METRIC
 from espnet_probe.report.values import Value
@@ -29,7 +22,6 @@ from espnet_probe.scores.claim_table import CLEAN, EER, NOISE_KEPT, STOI, Key
 from espnet_probe.scores.claims import RECURRENT
 from espnet_probe.scores.contrasts import Cell
 from espnet_probe.scores.speaker_draws import eer_draws
-from espnet_probe.scores.trials import Trial, speakers_from_trials
 from espnet_probe.study.gaps import Gaps
 from espnet_probe.study.mels import noise_left
 from espnet_probe.study.paper_values import PAPER_LAYERS
@@ -74,7 +66,13 @@ class CellReader:
     """
 
     def __init__(
-        self, folder: Path, probe_exp: Path, base: str, num_draws: int, seed: int
+        self,
+        folder: Path,
+        probe_exp: Path,
+        base: str,
+        num_draws: int,
+        seed: int,
+        tolerant: bool = False,
     ) -> None:
         """Read which layers there are.
 
@@ -84,6 +82,8 @@ class CellReader:
             base: Name of the clean test set.
             num_draws: Draws of speakers for differences of equal error rates.
             seed: Seed of the draws.
+            tolerant: Whether a broken table of scores costs what is computed from it
+                alone, with a note, instead of everything.
 
         Raises:
             ProbeError: If ``layers.json`` is missing or broken.
@@ -94,6 +94,7 @@ class CellReader:
         self.base = base
         self.num_draws = num_draws
         self.seed = seed
+        self.tolerant = tolerant
         self.notes: List[str] = []
         self.embedders: List[str] = []
         self._gaps = Gaps()
@@ -133,7 +134,7 @@ class CellReader:
             conditions: Those to read; None for all that have a folder.
 
         Raises:
-            ProbeError: If a table of scores is broken.
+            ProbeError: If a table of scores is broken, unless that is tolerated.
         """
         names = {
             condition: path.name
@@ -176,42 +177,42 @@ class CellReader:
             reason = f"no {table.name}"
             self._gaps.add("paired differences of EERs", condition, row.name, reason)
             return _plain(value)
-        rows = read_csv(table, ("enrolment", "test", "label", "score"))
-        trials = [
-            Trial(r["enrolment"], r["test"], r["label"] == "target") for r in rows
-        ]
-        speakers, reason = self._speakers(document, trials)
+        try:
+            return self._drawn(table, document, _plain(value), row, condition)
+        except ProbeError as error:
+            if not self.tolerant:
+                raise
+            reason = str(error)
+            self._gaps.add("paired differences of EERs", condition, row.name, reason)
+            return _plain(value)
+
+    def _drawn(
+        self,
+        table: Path,
+        document: Mapping[str, Any],
+        plain: Cell,
+        row: Row,
+        condition: str,
+    ) -> Cell:
+        """Return an equal error rate with its value in each draw of speakers."""
+        scored = read_trial_scores(table)
+        speakers, reason = speakers_of_trials(document, self.recipe, scored.trials)
         if reason:
             self._gaps.add("named speakers for EERs", condition, row.name, reason)
-        pairs = [(speakers[trial.enrolment], speakers[trial.test]) for trial in trials]
-        scores = np.array([number_of(r["score"], table) for r in rows])
         try:
             draws, drawn = eer_draws(
-                scores,
-                np.array([trial.target for trial in trials], dtype=np.bool_),
-                pairs,
+                scored.scores,
+                scored.targets,
+                scored.pairs(speakers),
                 self.num_draws,
                 self.seed,
             )
         except ProbeError as error:
             raise ProbeError(f"{table}: {error}") from error
-        plain = _plain(value)
+        count = len(scored.trials)
         return Cell(
-            plain.value, plain.ci95, False, len(rows), None, draws, drawn, plain.source
+            plain.value, plain.ci95, False, count, None, draws, drawn, plain.source
         )
-
-    def _speakers(
-        self, document: Mapping[str, Any], trials: Sequence[Trial]
-    ) -> Tuple[Mapping[str, str], str]:
-        """Return who speaks what, as the scores' own interval took it, and doubts."""
-        bootstrap = document.get("bootstrap")
-        said = bootstrap.get("speakers_from") if isinstance(bootstrap, dict) else None
-        needed = {utt for trial in trials for utt in (trial.enrolment, trial.test)}
-        found = find_map(str(said), self.recipe, needed)
-        if found is not None:
-            return found, ""
-        reason = f"none in {said}, taken from the trials"
-        return speakers_from_trials(trials), "" if said == "target trials" else reason
 
     def _stoi(self, row: Row, condition: str) -> Optional[Cell]:
         """Return the STOI of a layer, its interval over speakers.
@@ -229,9 +230,17 @@ class CellReader:
             reason = f"no {table.name}"
             self._gaps.add("interval of the STOI", condition, row.name, reason)
             return replace(plain, ci95=None)
-        units = read_units(table, "stoi")
-        if not units:
-            raise ProbeError(f"{table} has no score, {plain.source} has; score again")
+        try:
+            units = read_units(table, "stoi")
+            if not units:
+                raise ProbeError(
+                    f"{table} has no score, {plain.source} has; score again"
+                )
+        except ProbeError as error:
+            if not self.tolerant:
+                raise
+            self._gaps.add("interval of the STOI", condition, row.name, str(error))
+            return replace(plain, ci95=None)
         return self._over_speakers(units, row, condition, "STOI", plain.source)
 
     def _noise(self, row: Row, condition: str, layers: Sequence[str]) -> Optional[Cell]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
+from espnet_probe.errors import ProbeError
 from espnet_probe.report.results import CONTROLS, Row, read_sets
 from espnet_probe.report.tags import find_reconstruct
 from espnet_probe.report.unit_scores import over_speakers, read_units
@@ -47,7 +48,10 @@ def cell_text(cell: Optional[Cell], metric: Metric) -> str:
 def _units(row: Row) -> Tuple[Optional[Cell], str]:
     """Return the STOI of a control over speakers, and why it has no interval."""
     table = row.folder / "quality.csv"
-    units = read_units(table, STOI) if table.is_file() else {}
+    try:
+        units = read_units(table, STOI) if table.is_file() else {}
+    except ProbeError as error:
+        return None, str(error)
     if not units:
         return None, f"no STOI by utterance in {table.name}"
     recipe = row.folder.resolve().parents[4]
@@ -60,9 +64,6 @@ def control_text(row: Row, metric: Metric) -> str:
     Args:
         row: The control, ``<recipe>/exp/<probe_exp>/<reconstruct>/<set>/natural``.
         metric: Which of its numbers.
-
-    Raises:
-        ProbeError: If its table of scores is broken.
     """
     value = row.values[metric.key]
     if metric is not STOI_METRIC or value.mean is None:
@@ -78,9 +79,6 @@ def control_notes(study: Study, controls: Controls) -> List[str]:
     Args:
         study: The cells; a measure that no layer has is not missed.
         controls: As :func:`read_controls` returns them, by architecture and training.
-
-    Raises:
-        ProbeError: If a table of scores is broken.
     """
     said = []
     for pair, sets in controls.items():

@@ -7,6 +7,7 @@ from espnet_probe.report.markdown_text import QUOTE, escape
 from espnet_probe.scores.claim_table import EER, STOI
 from espnet_probe.scores.contrasts import num_speakers
 from espnet_probe.study.controls import control_notes, read_controls
+from espnet_probe.study.further import Further
 from espnet_probe.study.paper_values import PAPER, PAPER_EMBEDDER
 from espnet_probe.study.study import Model, Study, set_of
 from espnet_probe.study.tables import (
@@ -104,6 +105,7 @@ def markdown(
     claims: str = "",
     times: str = "",
     notes: Sequence[str] = (),
+    further: Further = Further(),
 ) -> str:
     """Return the joined ``RESULTS.md``.
 
@@ -119,6 +121,7 @@ def markdown(
         claims: Markdown with the claims' verdicts; empty for none.
         times: Markdown with the times of the stages; empty for none.
         notes: What is missing, in words, besides what the study says.
+        further: Embedders, recognition and controls.
     """
     plots = plots or {}
     conditions = list(conditions or study.conditions)
@@ -131,7 +134,7 @@ def markdown(
     text += "## Environments\n"
     for name, value in {**environment, "command": command}.items():
         text += f"- {name}: `{' '.join(value.split()).replace('`', QUOTE)}`\n"
-    text += f"\n## Models\n\n{_bullets(study.facts)}"
+    text += f"\n## Models\n\n{_bullets([*study.facts, *further.facts])}"
     text += (
         f"\nIn square brackets: {_intervals(study)}. natural is the recording (its "
         "STOI is that of the noisy input), oracle the target mel vocoded without a "
@@ -155,20 +158,28 @@ def markdown(
             table = measure_table(study, name, measure, controls, paper)
             text += f"\n### {escape(name)}\n\n{table}{plots.get((name, measure), '')}"
         if measure == EER:
-            text += _plots(plots, EMBEDDERS, "### By embedder")
+            pictures = _plots(plots, EMBEDDERS, "### By embedder")
+            if further.embedders and not pictures:
+                pictures = "\n### By embedder\n"
+            text += pictures + further.embedders
     if len(study.table.conditions(STOI)) > 1:
         text += "\n## STOI, clean minus noisy\n\nWhat noise takes away: differences "
         text += "of the same utterances, with intervals over speakers.\n"
         for name in study.table.layers:
             text += f"\n### {escape(name)}\n\n{drop_table(study, name)}"
             text += plots.get((name, DROP), "")
+    if further.recognition:
+        text += f"\n## Recognition of the reconstructions\n{further.recognition}"
+    if further.controls:
+        text += f"\n## Controls and selectivity\n{further.controls}"
     text += _plots(plots, MELS, "## Mel-spectrograms")
     if claims:
         text += f"\n## The paper's claims\n\n{claims}"
     if times:
         text += "\n## Seconds per stage\n\nOf all runs of a stage; shared is what all "
         text += f"models use.\n\n{times}"
-    lacking: List[str] = [*study.notes, *control_notes(study, controls), *notes]
+    lacking: List[str] = [*study.notes, *control_notes(study, controls)]
+    lacking += [*further.notes, *notes]
     return text + (
         f"\n## Missing or doubtful\n\n{_bullets(lacking)}" if lacking else ""
     )

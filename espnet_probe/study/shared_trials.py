@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import List, Sequence, Tuple
 
 from espnet_probe.errors import ProbeError
+from espnet_probe.report.documents import read_document
 from espnet_probe.report.results import CONTROLS, OPTIONAL_CONTROLS
 
 #: The list of trials of a set, and the table of a layer's scores.
@@ -16,7 +17,10 @@ Pairs = List[Tuple[str, ...]]
 
 
 def check_trials(
-    folders: Sequence[Path], names: Sequence[str], layers: Sequence[str]
+    folders: Sequence[Path],
+    names: Sequence[str],
+    layers: Sequence[str],
+    tolerant: bool = False,
 ) -> str:
     """Compare all lists of trials, and the pairs in all tables of scores.
 
@@ -24,14 +28,17 @@ def check_trials(
         folders: The models' ``reconstruct_<tag>``.
         names: The test sets; those that are not there are left out.
         layers: The layers; the controls are compared as well.
+        tolerant: Whether a table that cannot be read is left out, and counted.
 
     Returns:
         What was found, in words.
 
     Raises:
-        ProbeError: If two of them differ, or a table cannot be read.
+        ProbeError: If two of them differ, or a table cannot be read and that is not
+            tolerated. Trials that a table's scores say were left out, because a sound
+            has no embedding, may be missing in it.
     """
-    lists, tables, unknown = 0, 0, 0
+    lists, tables, unknown, broken = 0, 0, 0, 0
     first = Path()
     wanted: Pairs = []
     for folder in folders:
@@ -43,11 +50,17 @@ def check_trials(
                 if table.with_suffix(".json").is_file() and not table.is_file():
                     unknown += 1
             for path in filter(Path.is_file, files):
-                pairs = _read(path)
+                try:
+                    pairs = _read(path)
+                except ProbeError:
+                    if not tolerant:
+                        raise
+                    broken += 1
+                    continue
                 lists, tables = lists + (path.name == TRIALS), tables + 1
                 if not wanted:
                     first, wanted = path, pairs
-                elif pairs != wanted:
+                elif pairs != wanted and not _left_out(path, pairs, wanted):
                     raise _differs(path, pairs, first, wanted)
     tables -= lists
     if not wanted:
@@ -56,15 +69,29 @@ def check_trials(
     said += (
         f"{len(wanted)} (compared: {lists} lists of trials, {tables} tables of scores"
     )
-    return said + (f"; {unknown} scores have no table)" if unknown else ")")
+    said += f"; {unknown} scores have no table" if unknown else ""
+    said += f"; {broken} tables cannot be read" if broken else ""
+    return f"{said})"
+
+
+def _left_out(path: Path, pairs: Pairs, wanted: Pairs) -> bool:
+    """Return whether a table lacks as many trials as its scores say, and no more."""
+    document = read_document(path.with_suffix(".json"))[0] or {}
+    if document.get("excluded_trials") != len(wanted) - len(pairs):
+        return False
+    there = set(pairs)
+    return pairs == [pair for pair in wanted if pair in there]
 
 
 def _read(path: Path) -> Pairs:
     """Return the pairs of a list of trials or a table of scores, in its order."""
-    with path.open(encoding="utf-8", newline="") as file:
-        if path.name == TRIALS:
-            return [tuple(line.split()) for line in file if line.strip()]
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            if path.name == TRIALS:
+                return [tuple(line.split()) for line in file if line.strip()]
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ProbeError(f"{path} cannot be read: {error}; score again") from error
     if any(row.get(name) is None for row in rows for name in COLUMNS):
         raise ProbeError(
             f"{path} cannot be read: expected columns {', '.join(COLUMNS)}; score again"

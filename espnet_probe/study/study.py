@@ -1,10 +1,11 @@
 """A study of several models as one table of cells, for the claims to be checked on."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from espnet_probe.errors import ProbeError
+from espnet_probe.report.control_rows import parse_controls
 from espnet_probe.report.documents import read_config
 from espnet_probe.report.tags import find_reconstruct
 from espnet_probe.scores.claim_table import BASELINE, CLEAN, ROBUST, Key, Table
@@ -23,11 +24,18 @@ class Model:
         architecture: Such as ``vgg_blstm``.
         training: ``baseline`` or ``robust``.
         probe_exp: Its probe experiment.
+        controls: Probe experiments of the same layers by kind of control.
     """
 
     architecture: str
     training: str
     probe_exp: Path
+    controls: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The model in words."""
+        return f"{self.architecture}, {self.training}"
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,35 @@ def parse_model(text: str) -> Model:
     return Model(architecture, training, Path(folder))
 
 
+def give_controls(models: Sequence[Model], texts: Sequence[str]) -> List[Model]:
+    """Give models their controls.
+
+    Args:
+        models: The models.
+        texts: Such as ``vgg_blstm:robust:random=exp/probe_asr_vgg_random``.
+
+    Raises:
+        ProbeError: If one is no such text or of no model, or a kind is given twice.
+    """
+    given: Dict[Tuple[str, str], List[str]] = {}
+    names = [(model.architecture, model.training) for model in models]
+    for text in texts:
+        name, _, folder = text.partition("=")
+        architecture, _, rest = name.partition(":")
+        training, _, kind = rest.partition(":")
+        if (architecture, training) not in names or not kind:
+            known = ", ".join(":".join(pair) for pair in names)
+            raise ProbeError(
+                f"--control: got {text!r}, expected ARCHITECTURE:TRAINING:KIND=DIR of "
+                f"a given --model ({known}), such as {':'.join(names[0])}:random=DIR"
+            )
+        given.setdefault((architecture, training), []).append(f"{kind}={folder}")
+    return [
+        replace(model, controls=parse_controls(given.get(name, [])))
+        for model, name in zip(models, names)
+    ]
+
+
 def read_study(
     models: Sequence[Model],
     test_set: Optional[str] = None,
@@ -99,6 +136,7 @@ def read_study(
     seed: int = 0,
     conditions: Optional[Sequence[str]] = None,
     decoding: Optional[str] = None,
+    tolerant: bool = False,
 ) -> Study:
     """Read the results of several models.
 
@@ -114,6 +152,7 @@ def read_study(
         conditions: Such as ``clean`` and ``snr10``; None for all that are there.
         decoding: The decoding whose word error rates count, a folder in each
             recogniser's; None to choose one.
+        tolerant: Whether a broken table of scores is a note instead of an error.
 
     Raises:
         ProbeError: If a model is named twice, results are missing altogether, the
@@ -140,8 +179,8 @@ def read_study(
     errors: Dict[Tuple[str, str], WordErrors] = {}
     facts, notes = [f"clean test set: {base}"], []
     for model, folder in zip(models, folders):
-        title = f"{model.architecture}, {model.training}"
-        reader = CellReader(folder, model.probe_exp, base, num_draws, seed)
+        title = model.title
+        reader = CellReader(folder, model.probe_exp, base, num_draws, seed, tolerant)
         own = reader.layers(paper_layers)
         known = layers.setdefault(model.architecture, own)
         if known != own:
@@ -187,7 +226,7 @@ def read_study(
     facts.append(_conditions(study))
     sets = [set_of(base, condition) for condition in study.conditions]
     every = list(dict.fromkeys(name for names in layers.values() for name in names))
-    facts.append(check_trials(folders, sets, every))
+    facts.append(check_trials(folders, sets, every, tolerant))
     notes += _differences(models, folders, sets)
     return study
 
