@@ -19,7 +19,7 @@ from espnet_probe.speakers.ge2e import (
     load_network,
     window_starts,
 )
-from espnet_probe.speakers.ge2e_weights import find_weights
+from espnet_probe.speakers.ge2e_weights import SHA256, find_weights
 
 HERE = Path(__file__).parent
 spec = importlib.util.spec_from_file_location(
@@ -117,6 +117,15 @@ def test_embedding_has_length_one_and_ignores_level(embedder):
     assert np.linalg.norm(embedding) == pytest.approx(1.0, abs=1e-5)
     louder = embedder.embed(3 * voice, 16000)
     assert float(louder @ embedding) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_it_says_that_its_weights_are_not_the_papers(embedder):
+    said = embedder.describe()
+    assert said["embedder"] == "ge2e"
+    assert said["weights_sha256"] == SHA256
+    assert "VoxCeleb1" in said["trained_on"]
+    assert "other data than the paper's" in said["trained_on"]
+    assert said["min_samples"] == "400 (25 ms)"
 
 
 def test_short_and_silent_have_none(embedder):
