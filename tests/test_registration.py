@@ -120,3 +120,24 @@ def test_espnet_has_the_choices_after_register() -> None:
     assert asr.frontend_choices.get_class("delta_logmel") is delta_logmel.DeltaLogMel
     parser = asr.ASRTask.get_parser()
     assert parser.parse_args(["--frontend", "delta_logmel"]).frontend == "delta_logmel"
+
+
+def test_the_speaker_task_has_its_parts_after_its_import() -> None:
+    registration.register_lazily()
+    spk = importlib.import_module("espnet2.tasks.spk")
+    losses = importlib.import_module("espnet2.spk.loss.abs_loss")
+    parts = {
+        "frontend": ["spectrogram", "linear_mel"],
+        "encoder": ["thin_resnet34", "ge2e_lstm"],
+        "pooling": ["ghostvlad", "last_state"],
+        "projector": ["thin_resnet"],
+        "loss": ["amsoftmax", "ge2e"],
+    }
+    for part, names in parts.items():
+        table = getattr(spk, f"{part}_choices")
+        for name in names:
+            cls = table.get_class(name)
+            assert cls.__module__.startswith("espnet_probe.speakers.modules.")
+            # ESPnet's table of losses asks for no base class.
+            assert issubclass(cls, table.base_type or losses.AbsLoss)
+            assert name in spk.SpeakerTask.get_parser().format_help()

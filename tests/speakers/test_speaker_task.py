@@ -16,7 +16,13 @@ import pytest
 import soundfile
 import torch
 import yaml
-from tiny_speakers import GE2E, THIN_RESNET, speaker_config, write_speaker_exp
+from tiny_speakers import (
+    GE2E,
+    THIN_RESNET,
+    build_speaker,
+    speaker_config,
+    write_speaker_exp,
+)
 
 from espnet_probe.bin.group_by_speaker import main as group_by_speaker
 from espnet_probe.errors import ProbeError
@@ -236,6 +242,37 @@ def test_upstream_loads_what_was_trained(tmp_path: Path) -> None:
     assert (upstream.task, final.width, final.stride) == ("spk", 16 * 7, 16)
     states = upstream.encode(torch.from_numpy(voice(0, 0)), FS)
     assert tuple(states.features.shape) == (1, 5, 16 * 7)
+
+
+def test_the_variant_of_the_probed_paper_is_a_configuration() -> None:
+    """80 log-mels, NetVLAD with 8 clusters, no ghosts, 256 values an embedding."""
+    model = build_speaker(
+        speaker_config(
+            frontend_conf={
+                "n_fft": 2048,
+                "win_length": 800,
+                "hop_length": 200,
+                "n_mels": 80,
+                "pre_emphasis": 0.97,
+                "standardised": False,
+            },
+            encoder_conf={"late_stride": True, "last_time_stride": 2, "norm_eps": 1e-5},
+            pooling_conf={"ghosts": 0, "assign_embedding": True, "unit_length": True},
+            projector_conf={"output_size": 256, "relu": False},
+            loss="softmax",
+        )
+    )
+    with torch.no_grad():
+        # 256 frames are 3.2 s; two rows of the height are left, eight states.
+        features, lengths = model.extract_feats(torch.randn(1, 255 * 200 + 100))
+        states = model.encode_frame(features)
+        pooled = model.pooling(states, feat_lengths=lengths)
+        embedding = model.project_spk_embd(pooled)
+    assert tuple(features.shape) == (1, 256, 80)
+    assert tuple(states.shape) == (1, 512 * 2, 8)
+    assert tuple(pooled.shape) == (1, 8 * 512)
+    assert float(pooled.norm()) == pytest.approx(1, rel=1e-4)
+    assert tuple(embedding.shape) == (1, 256) and bool((embedding < 0).any())
 
 
 def test_a_spawned_child_knows_the_parts(tmp_path: Path) -> None:

@@ -135,6 +135,15 @@ def test_standardised_mels() -> None:
     assert Spectrogram(n_mels=40).output_size() == 40
 
 
+def test_half_precision_is_not_used() -> None:
+    waveform = noise(4000)
+    for frontend in (Spectrogram(), Spectrogram(n_mels=40)):
+        expected, _ = compute(frontend, waveform)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            values, _ = compute(frontend, waveform)
+        assert np.array_equal(values, expected)
+
+
 def test_equal_values_become_zero() -> None:
     assert not standardise(torch.full((2, 3, 5), 4.0)).any()
 

@@ -64,7 +64,9 @@ class LinearMelFrontend(AbsFrontend):
                 "(batch, samples): give one channel"
             )
         waveform = zero_after_end(input.to(self.mel.window.dtype), input_lengths)
-        mel = torch.stack([self.mel(row) for row in waveform])
+        # Half precision, which training with use_amp would choose, has too few digits.
+        with torch.autocast(input.device.type, enabled=False):
+            mel = torch.stack([self.mel(row) for row in waveform])
         frames = 1 + torch.div(input_lengths, HOP_LENGTH, rounding_mode="floor")
         return zero_after_end(mel, frames), frames
 

@@ -155,6 +155,14 @@ class Spectrogram(AbsFrontend):
         waveform = input.to(self.window.dtype)
         if self.append_reversed and not self.training:
             waveform, lengths = _with_reversed(waveform, lengths)
+        # Half precision, which training with use_amp would choose, has too few digits.
+        with torch.autocast(input.device.type, enabled=False):
+            values = self._features(waveform, lengths)
+        hop = self.config.hop_length
+        frames = 1 + torch.div(lengths, hop, rounding_mode="floor")
+        return zero_after_end(values, frames), frames
+
+    def _features(self, waveform: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         if self.config.pre_emphasis:
             previous = torch.nn.functional.pad(waveform[:, :-1], (1, 0))
             waveform = waveform - self.config.pre_emphasis * previous
@@ -163,9 +171,7 @@ class Spectrogram(AbsFrontend):
             values = (values @ self.filters).clamp(min=MAGNITUDE_FLOOR).log()
         if self.standardised:
             values = standardise(values)
-        hop = self.config.hop_length
-        frames = 1 + torch.div(lengths, hop, rounding_mode="floor")
-        return zero_after_end(values, frames), frames
+        return values
 
     def _magnitude(self, waveform: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Return the magnitude spectrum, (batch, frames, n_fft // 2 + 1)."""
