@@ -98,6 +98,13 @@ def test_what_changed_is_done_again(recipe: Recipe) -> None:
         "--stage", "5", "--num_pairs", "10", "--vocoder_args", "--num_threads 2"
     )
     assert recipe.modules == ["vocode", "score_verification", "score_quality"]
+    # Trials that are drawn in another way.
+    recipe.probe(
+        *("--stage", "10", "--stop_stage", "10", "--num_pairs", "10"),
+        *("--trials_args", "--balanced --gender data/test/spk2gender"),
+    )
+    assert recipe.modules == ["make_trials", "score_verification"]
+    assert "--balanced --gender data/test/spk2gender --output" in recipe.calls[0]
     # An output that has gone.
     (recipe.folder / "exp/probe_asr_tiny_train_probe/config.yaml").unlink()
     recipe.probe("--stage", "5", "--stop_stage", "7")

@@ -90,6 +90,7 @@ embedder=ge2e         # Speaker verification systems, e.g. "ge2e thin_resnet:exp
                       # ge2e, thin_resnet:DIR, espnet:DIR_OR_TAG, speechbrain:DIR_OR_NAME.
 quality_args=         # Arguments for the comparison with the originals, e.g. "--measures stoi estoi".
 num_pairs=2000        # The number of trials per set, half of them target; fewer if the set is small.
+trials_args=          # Arguments for drawing them, e.g. "--balanced", "--gender data/test/spk2gender".
 judge_exp=            # Experiment directory of the model that recognises; by default the upstream.
 judge_model=          # File name of its weights; by default the best average there is.
 judge_tag=            # Or a published model.

@@ -69,10 +69,10 @@ check_ge2e() {
 make_set_trials() {
     local dir=$1 utt2spk=$2 marker key
     marker="${dir}/.trials.done"
-    key=$(work_key "trials ${num_pairs} ${seed} ${utt2spk}" "${utt2spk}" "${dir}"/natural/wav.scp)
+    key=$(work_key "trials ${num_pairs} ${seed} ${utt2spk}${trials_args:+ ${trials_args}}" "${utt2spk}" "${dir}"/natural/wav.scp)
     if todo "${marker}" "${key}" "${dir}/trials"; then
         ${python} -m espnet_probe.bin.make_trials --utt2spk "${utt2spk}" \
-            --num_pairs "${num_pairs}" --at_most --seed "${seed}" --output "${dir}/trials"
+            --num_pairs "${num_pairs}" --at_most --seed "${seed}" ${trials_args} --output "${dir}/trials"
         mark_done "${marker}" "${key}" "${dir}/trials"
     fi
 }
