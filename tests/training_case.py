@@ -1,7 +1,7 @@
 """A tiny upstream with a few utterances, and a training of probes on them."""
 
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Sequence
 
 import numpy as np
 import soundfile
@@ -76,12 +76,14 @@ def _data_type(folder: Path) -> str:
     return "npy" if description["dtype"] == "float16" else "kaldi_ark"
 
 
-def dump_states(recipe: Path, output: Path, dtype: str = "float32") -> Path:
+def dump_states(
+    recipe: Path, output: Path, dtype: str = "float32", options: Sequence[str] = ()
+) -> Path:
     """Dump the states of all layers; return the folder."""
     from espnet_probe.bin.dump_hidden import main
 
     named = ["--upstream_exp", str(recipe / "asr"), "--data_dir", str(recipe / "data")]
-    main([*named, "--output_dir", str(output), "--dtype", dtype])
+    main([*named, "--output_dir", str(output), "--dtype", dtype, *options])
     return output
 
 

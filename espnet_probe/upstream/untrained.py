@@ -66,9 +66,9 @@ def build_untrained(
     kept = sorted(started | _kept(model, usual))
     if kept:
         raise ProbeError(
-            f"{len(kept)} weights of this model cannot be made untrained, {kept[0]} "
-            "among them: the part they belong to loads them in a way of its own; leave "
-            "out the control random"
+            f"{len(kept)} weights of this model are the same whatever the seed is, "
+            f"{kept[0]} among them: they come from a file, or from a rule; leave out "
+            "the control random"
         )
     _copy_statistics(usual, model)
     return model

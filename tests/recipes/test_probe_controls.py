@@ -65,6 +65,8 @@ def test_each_control_goes_through_its_stages(recipe: Recipe) -> None:
         for call in calls(recipe, "score_verification", folder):
             test = f"{OWN}/reconstruct_default/test"
             assert f"--trials {test}/trials " in call
+            own = recipe.folder / folder / "reconstruct_default" / "test" / "trials"
+            assert own.resolve() == recipe.folder / test / "trials"
             assert f"--ref_embeddings {test}/natural/embeddings.npz" in call
         assert (recipe.folder / folder / ".done").is_file()
     dumped = [call for call in recipe.calls if "dump_hidden" in call]
@@ -152,10 +154,12 @@ def test_a_control_that_failed_goes_on_where_it_was(recipe: Recipe) -> None:
 def test_a_control_alone_needs_the_scores_of_the_originals(recipe: Recipe) -> None:
     recipe.probe("--stage", "5", "--stop_stage", "9", *BOTH)
     options = ("--stage", "10", "--stop_stage", "10", "--control", "random")
-    recipe.probe(*options, code=2)
-    assert "run stage 10 without --control first" in recipe.output
+    recipe.probe(*options, code=1)
+    assert "test is not complete (no .trials.done): run stage 10" in recipe.output
     assert recipe.calls == []
     recipe.probe("--stage", "10", "--stop_stage", "10")
+    recipe.probe(*options, "--seed", "1", code=2)
+    assert "run stage 10 without --control first" in recipe.output
     recipe.probe(*options)
     assert recipe.modules == ["score_verification"]
     # A report of what is not there is none.

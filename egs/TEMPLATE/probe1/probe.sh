@@ -390,7 +390,11 @@ if [ ${stage} -le 10 ] && [ ${stop_stage} -ge 10 ] && ! [[ " ${skip_stages} " =~
         _dir="${inference_dir}/${dset}"
         need_done "${_dir}/.vocode.done" 9
         _utt2spk=$(speaker_map "${data_feats}/${dset}")
-        [ -n "${control}" ] || make_set_trials "${_dir}" "${_utt2spk}"
+        if [ -n "${control}" ]; then
+            share_trials "${_dir}"
+        else
+            make_set_trials "${_dir}" "${_utt2spk}"
+        fi
         # The first one's files are those that the report's main table reads.
         _suffix=
         for _spec in ${embedder}; do

@@ -51,6 +51,15 @@ name_control() {
     states_exp=${probe_exp}
 }
 
+# share_trials <folder of the set's reconstructions>: the control's trials are the
+# model's, whose folder is beside its own.
+share_trials() {
+    local own
+    own="${reference_dir}/$(basename "$1")/trials"
+    need_done "$(dirname "${own}")/.trials.done" 10
+    ln -sfn "../../../${own#"$(dirname "${probe_exp}")/"}" "$1/trials"
+}
+
 # run_controls: those that were asked for, after the same stages of the model's own.
 run_controls() {
     local name
@@ -59,7 +68,7 @@ run_controls() {
         log "Control ${name}: ${upstream_name}"
         # The last value of an option counts. All that is in range for the whole is so
         # here, but for the stages that a control has no part in.
-        "$0" "${all_args[@]}" --control "${name}" --controls "" --paths_file "" \
+        "${BASH}" "$0" "${all_args[@]}" --control "${name}" --controls "" --paths_file "" \
             --skip_stages "${skip_stages} 1 2 3 4 13 14 15 16"
     done
 }
