@@ -192,8 +192,7 @@ def load_judge(
         )
     except ProbeError as error:
         # The same files are looked for as for a probed model, under other options.
-        message = str(error).replace("--upstream_", "--judge_")
-        raise ProbeError(message.replace("can be probed", "can judge")) from error
+        raise ProbeError(str(error).replace("--upstream_", "--judge_")) from error
 
 
 def _files(choice: UpstreamChoice) -> "ModelFiles":

@@ -34,6 +34,14 @@ from espnet_probe.upstream.weights import load_weights, model_hash
 #: for it: encoders say that in many ways.
 SHORT_SECONDS = 0.5
 
+#: Files that a configuration may name, to make text of tokens.
+_TEXT_FILES = ("bpemodel", "non_linguistic_symbols")
+
+_NO_TEXT = (
+    "gives tokens and no text: its config.yaml names no token_type, or no bpemodel "
+    "that is there"
+)
+
 
 class Judge:
     """Writes down what is said in a sound, as ESPnet's own command would.
@@ -80,15 +88,13 @@ class Judge:
                 "another judge"
             )
         locate_files(config, files.folder)
+        _locate_tokenizer(config, files)
         register()
         self.settings = find_settings(kind, config, settings_file, arguments)
         self._kind = kind
         self._recogniser = self._load(files, config, device)
         if getattr(self._recogniser, "tokenizer", None) is None:
-            raise ProbeError(
-                f"{files.origin} gives tokens and no text: its config.yaml names no "
-                "token_type, or its bpemodel is not there"
-            )
+            raise ProbeError(f"{files.origin} {_NO_TEXT}")
         model = getattr(self._recogniser, f"{kind.prefix}_model")
         self.fs = sampling_rate(getattr(model, "frontend", None), config)
         filled = getattr(self._prepare, "speech_length", None)
@@ -242,6 +248,17 @@ class Judge:
                 f"{type(error).__name__}: {one_line(error)}"
             ) from error
         load_weights(model, Path(str(weights)))
+
+
+def _locate_tokenizer(config: Dict[str, Any], files: ModelFiles) -> None:
+    """Find what makes text of tokens: a probed model is never asked for it."""
+    # As locate_files looks for the files of any part of a model.
+    part = {"text_conf": {name: config.get(name) for name in _TEXT_FILES}}
+    locate_files(part, files.folder)
+    config.update(part["text_conf"])
+    pieces = config["bpemodel"]
+    if config.get("token_type") == "bpe" and not (pieces and Path(pieces).is_file()):
+        raise ProbeError(f"{files.origin} {_NO_TEXT}: bpemodel {pieces}")
 
 
 def _hash(model: Any, config: Dict[str, Any], task: str) -> str:
