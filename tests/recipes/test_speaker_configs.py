@@ -67,6 +67,10 @@ def test_config_names_what_spk_sh_takes(config: Path) -> None:
     assert settings["best_model_criterion"] == [["valid", "eer", "min"]]
     # ESPnet's speaker model gives its features no lengths, which statistics need.
     assert settings["model_conf"] == {"extract_feats_in_collect_stats": False}
+    # A list that is cut as it stands has one or two speakers in a batch.
+    grouped = settings["loss"] == "ge2e"
+    assert settings["batch_type"] == ("unsorted" if grouped else "catbel")
+    assert settings["iterator_type"] == ("sequence" if grouped else "category")
     # ESPnet's preprocessor opens every table of noise, unless that is off.
     augmented = settings["preprocessor_conf"]
     assert augmented["noise_apply_prob"] == 0 or augmented["noise_info"]
