@@ -81,10 +81,11 @@ class Upstream:
         # Any: the parts of a model have no declared types.
         self.model: Any = model
         self.model.eval().requires_grad_(False).to(device)
-        if getattr(self.model.frontend, "append_reversed", False):
+        frontend: Any = getattr(model, "frontend", None)
+        if getattr(frontend, "append_reversed", False):
             # An embedding hears the utterance followed by itself reversed: states of
             # that would be none of the utterance's.
-            self.model.frontend.append_reversed = False
+            frontend.append_reversed = False
         self.task = task
         self.config = config
         self.origin = origin

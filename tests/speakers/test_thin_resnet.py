@@ -149,6 +149,20 @@ def test_it_equals_a_network_of_numpy() -> None:
     np.testing.assert_allclose(states, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_every_normalisation_has_the_settings() -> None:
+    for options, expected in (
+        ({}, (1e-3, 0.01)),
+        ({"norm_eps": 1e-5, "norm_momentum": 0.1}, (1e-5, 0.1)),
+    ):
+        encoder = ThinResNet34(80, **SMALL, **options)
+        norms = [m for m in encoder.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+        # One behind every convolution.
+        assert len(norms) == sum(
+            isinstance(module, torch.nn.Conv2d) for module in encoder.modules()
+        )
+        assert {(norm.eps, norm.momentum) for norm in norms} == {expected}
+
+
 def test_a_late_stride_moves_to_the_kernel_of_three() -> None:
     early = Bottleneck(4, 3, 6, 2, True, late_stride=False)
     late = Bottleneck(4, 3, 6, 2, True, late_stride=True)
