@@ -215,3 +215,16 @@ def test_each_model_has_its_controls(recipe: Recipe) -> None:
     # The joined report is of the model's own probes.
     model = recipe.folder / "exp/study_clean/models/blstm_baseline.yaml"
     assert yaml.safe_load(model.read_text())["probe_exp"] == own
+
+
+def test_the_joined_report_has_the_controls_of_each_model(recipe: Recipe) -> None:
+    study(recipe, "--controls", "random")
+    joined = recipe.calls[-1]
+    assert joined.split()[0].endswith("make_report")
+    named = joined.split("--control ")[1].split(" --")[0].split()
+    exp = "exp/probe_asr_train_asr_blstm_{}_raw_word_train_probe_noisy_random"
+    assert named == [
+        f"blstm:{training}:random={exp.format(training)}"
+        for training in ("baseline", "robust")
+    ]
+    assert "--control" not in recipe.call("check_claims")

@@ -121,10 +121,20 @@ write_study() {
     mv "$1.tmp" "$1"
 }
 
+# chosen_controls: prints the controls that the probes of each model have; the last
+# --controls counts.
+chosen_controls() {
+    local i found=
+    for ((i = 0; i < ${#probe_opts[@]}; i += 2)); do
+        [ "${probe_opts[i]}" != --controls ] || found=${probe_opts[i + 1]}
+    done
+    echo "${found}"
+}
+
 # run_models <option>...: the options are those of the whole command.
 run_models() {
     local model set all_sets=() dset snr suffix marker key file files=() named=() conditions=(clean)
-    local tag decoding shared
+    local tag decoding shared name controls=()
     study_dir=${study_tag:-${probe_train}}
     if [ -z "${study_tag}" ]; then
         [ "${robust_train}" = noisy ] || study_dir+=_robust_${robust_train}
@@ -165,15 +175,20 @@ run_models() {
         file=$(sed -n 's/^probe_exp: //p' "${study_dir}/models/${model}.yaml")
         files+=("${file}/report/.done")
         named+=("${model%_*}:${model##*_}=${file}")
+        for name in $(chosen_controls); do
+            files+=("${file}_${name}/.done")
+            controls+=("${model%_*}:${model##*_}:${name}=${file}_${name}")
+        done
         # Those that this call made, of several: their names are the same for all models.
         tag=$(sed -n 's|^reconstruct: .*/reconstruct_||p' "${study_dir}/models/${model}.yaml")
         decoding=$(sed -n 's|^decode: .*/||p' "${study_dir}/models/${model}.yaml")
     done
+    [ ${#controls[@]} -eq 0 ] || controls=(--control "${controls[@]}")
     for snr in ${snrs}; do
         conditions+=("snr${snr}")
     done
     marker=${study_dir}/.done
-    key=$(work_key "joined report ${study_args} ${claims_args} ${max_wer}" "${study_dir}/study.yaml" "${files[@]}")
+    key=$(work_key "joined report ${study_args} ${claims_args} ${max_wer}${controls[*]:+ ${controls[*]}}" "${study_dir}/study.yaml" "${files[@]}")
     if todo "${marker}" "${key}" "${study_dir}/RESULTS.md"; then
         shared=(--model "${named[@]}" --set "${test_sets%% *}" --conditions "${conditions[@]}" --max_wer "${max_wer}"
             --inference_tag "${tag}" --decoding "${decoding}" --output_dir "${study_dir}")
@@ -182,7 +197,7 @@ run_models() {
         ${python} -m espnet_probe.bin.check_claims --seed "${seed}" "${shared[@]}" ${claims_args} \
             | tee "${study_dir}/claims.txt"
         # shellcheck disable=SC2086
-        ${python} -m espnet_probe.bin.make_report --stage_times "${stage_times}" "${shared[@]}" ${study_args} \
+        ${python} -m espnet_probe.bin.make_report --stage_times "${stage_times}" "${shared[@]}" "${controls[@]}" ${study_args} \
             >"${study_dir}/make_report.log"
         mark_done "${marker}" "${key}" "${study_dir}"/{RESULTS.md,claims.md,claims.json,claims.txt}
     else
