@@ -30,12 +30,15 @@ from espnet_probe.upstream.target import sampling_rate
 from espnet_probe.upstream.task_kinds import find_task, task_class
 from espnet_probe.upstream.weights import load_weights, model_hash
 
-#: A sound of at most so many seconds that a model cannot take is taken to be too short
-#: for it: encoders say that in many ways.
+#: A sound of at most so many seconds that a model fails on, but not with silence behind
+#: it, is too short for the model: encoders say that in many ways.
 SHORT_SECONDS = 0.5
 
 #: Files that a configuration may name, to make text of tokens.
 _TEXT_FILES = ("bpemodel", "non_linguistic_symbols")
+
+#: What a model raises that cannot take a sound.
+_FAILURES = (RuntimeError, ValueError, IndexError, AssertionError)
 
 _NO_TEXT = (
     "gives tokens and no text: its config.yaml names no token_type, or no bpemodel "
@@ -131,8 +134,8 @@ class Judge:
                 f"too little memory for {len(waveform) / self.fs:.1f} s of sound: use "
                 "a smaller --beam_size, or the CPU"
             ) from error
-        except (RuntimeError, ValueError, IndexError, AssertionError) as error:
-            if len(waveform) <= SHORT_SECONDS * self.fs:
+        except _FAILURES as error:
+            if self._is_too_short(waveform):
                 return None
             raise ProbeError(
                 f"the judge failed on a sound of {len(waveform)} samples: "
@@ -152,9 +155,23 @@ class Judge:
             },
         }
 
+    def _is_too_short(self, waveform: NDArray[Any]) -> bool:
+        """Tell whether a sound that the model failed on was too short for it."""
+        if len(waveform) > SHORT_SECONDS * self.fs:
+            return False
+        try:
+            with _quiet(logging.WARNING):
+                self._recognise(np.pad(waveform, (0, 2 * self.fs - len(waveform))))
+        except _FAILURES:
+            return False
+        return True
+
     def _recognise(self, waveform: NDArray[Any]) -> str:
         # The steps of ESPnet's command, so that the texts are the same.
         prepared = self._prepare("sound", {"speech": waveform})["speech"]
+        if prepared.ndim == 2 and prepared.shape[1] == 1:
+            # OWSM's adds a dimension, which its recognisers without a decoder refuse.
+            prepared = prepared[:, 0]
         # A few models draw random numbers; no sound shall depend on those before it.
         torch.manual_seed(int(self.settings.get("seed") or 0))
         results = self._decode(np.asarray(prepared, dtype=np.float32))
