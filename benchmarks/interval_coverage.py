@@ -128,9 +128,9 @@ def main() -> None:
     parser.add_argument(
         "--speakers", type=int, nargs="+", default=[5, 6, 8, 10, 12, 15, 20, 40]
     )
-    parser.add_argument("--sets", type=int, default=400, help="simulated per cell")
+    parser.add_argument("--sets", type=int, default=700, help="simulated per cell")
     parser.add_argument("--draws", type=int, default=200, help="of each interval")
-    parser.add_argument("--seed", type=int, default=0, help="of the simulation")
+    parser.add_argument("--seed", type=int, default=1, help="of the simulation")
     args = parser.parse_args()
     rates = [(noise, true_rate(noise)) for noise in NOISES]
     said = ", ".join(f"{true:.1f} %" for _, true in rates)

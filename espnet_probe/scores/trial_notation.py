@@ -20,17 +20,7 @@ with the sides exchanged, and published rates count them: so they are kept.
 """
 
 import re
-from typing import (
-    Callable,
-    Collection,
-    Dict,
-    Iterable,
-    List,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import Callable, Collection, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.scores.trials import Trial
@@ -166,9 +156,7 @@ def count_repeated(trials: Iterable[Trial]) -> int:
     seen = set()
     repeated = 0
     for trial in trials:
-        pair: Union[Tuple[str, str], Tuple[str, ...]] = tuple(
-            sorted((trial.enrolment, trial.test))
-        )
+        pair = frozenset((trial.enrolment, trial.test))
         repeated += pair in seen
         seen.add(pair)
     return repeated
