@@ -28,7 +28,11 @@ SECOND = "thin_resnet-tiny"
 TRAINED_ON = {"ge2e": "other data than the paper's", SECOND: "8 speakers of train_mini"}
 DRAWS = 100
 TEXT = "zero one two three"
-JUDGE = {"model": "exp/asr_judge", "hash": "0123456789abcdef", "task": "asr"}
+JUDGE = {
+    "model": "exp/asr_judge",
+    "hash": "0123456789abcdef",
+    "decoding": {"beam_size": 5, "dtype": "float32"},
+}
 
 
 def all_trials() -> List[Trial]:

@@ -240,7 +240,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         stage_times=args.stage_times,
         controls=parse_controls(args.control),
     )
-    page = write_report(
+    page, parts = write_report(
         results,
         output=args.output_dir or args.probe_exp / "report",
         num_examples=args.num_examples,
@@ -248,7 +248,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         command=command,
         date=date,
     )
-    print(plain(results))
+    print(plain(results, parts))
     print(page.resolve())
 
 

@@ -165,6 +165,12 @@ def _check_configs(
             f"{title}: its states {was} shuffled (shuffle_states in config.yaml); "
             f"expected the experiment of the control {kind}"
         )
+    if kind == "random" and found.get("upstream_init", kind) != kind:
+        raise ProbeError(
+            f"{title}: its upstream is trained (upstream_init "
+            f"{found['upstream_init']} in config.yaml); expected an untrained copy of "
+            "the model's architecture"
+        )
     hashes = [str(one.get("upstream_hash") or "") for one in (found, wanted)]
     if not all(hashes):
         return

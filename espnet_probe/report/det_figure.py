@@ -22,6 +22,8 @@ from espnet_probe.report.values import printable
 TICKS = (0.1, 0.5, 1, 2, 5, 10, 20, 40, 60, 80, 95)
 #: The axes' ends as fractions; rates beyond them lie on the edge.
 LOWEST, HIGHEST = 0.0005, 0.97
+#: Deviates nearer than this are one point of a line.
+FINEST = 0.01
 #: Lines in the colours of controls.
 NAMED = ("natural", "oracle")
 #: More lines than these stand beside the plot, in two columns.
@@ -53,6 +55,24 @@ def deviate(rates: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the normal deviates of rates, those beyond the axes on their edge."""
     found: NDArray[np.float64] = ndtri(np.clip(rates, LOWEST, HIGHEST))
     return found
+
+
+def curve(trials: TrialScores) -> Tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the line of a row on the axes, without points that the eye cannot tell.
+
+    Args:
+        trials: Scored trials of both kinds.
+
+    Returns:
+        Deviates of false alarms and of misses, ``(points,)`` each.
+    """
+    rates = error_rates(trials.scores, trials.targets)
+    alarms, misses = (deviate(one) for one in rates)
+    # A million trials have a million points, and a plot has hundreds of dots.
+    seen = np.round(np.stack([alarms, misses]) / FINEST)
+    kept = np.append(True, np.any(np.diff(seen, axis=1) != 0, axis=0))
+    kept[-1] = True
+    return alarms[kept], misses[kept]
 
 
 def layer_colours(names: List[str], theme: Theme) -> Dict[str, object]:
@@ -103,10 +123,8 @@ def draw_det(rows: Mapping[str, TrialScores], theme: Theme) -> Optional[Figure]:
     _axes(axes, theme)
     colours = layer_colours(list(drawn), theme)
     for name, trials in drawn.items():
-        alarms, misses = error_rates(trials.scores, trials.targets)
         axes.plot(
-            deviate(alarms),
-            deviate(misses),
+            *curve(trials),
             color=colours[name],
             linewidth=1.2,
             linestyle="--" if name in NAMED else "-",

@@ -3,7 +3,6 @@
 Stage 12 writes ``recognition.json`` and, by utterance, ``recognition.csv``.
 """
 
-import json
 from pathlib import Path
 from typing import Any, Dict, Mapping
 
@@ -11,6 +10,10 @@ from espnet_probe.report.documents import checked, read_counts, read_document
 from espnet_probe.report.values import CER, WER, Value, missing
 
 FILE = "recognition.json"
+#: The settings of decoding that matter most; the file has them all.
+SETTINGS = ("beam_size", "ctc_weight", "lm_weight", "penalty", "nbest")
+#: Digits of a hash that are shown.
+HASH = 12
 WORD_COUNTS = (
     "words",
     "errors",
@@ -59,7 +62,15 @@ def judge_text(document: Mapping[str, Any]) -> str:
     judge = document.get("judge")
     if not isinstance(judge, dict) or not judge:
         return "not named in its files"
-    return ", ".join(f"{name} {_plain(one)}" for name, one in judge.items() if one)
+    said = [
+        f"{name} {_short(name, one)}"
+        for name, one in judge.items()
+        if one and not isinstance(one, dict)
+    ]
+    decoding = judge.get("decoding")
+    settings = decoding if isinstance(decoding, dict) else {}
+    said += [f"{name} {settings[name]}" for name in SETTINGS if name in settings]
+    return ", ".join(said)
 
 
 def over_text(document: Mapping[str, Any]) -> str:
@@ -73,7 +84,5 @@ def over_text(document: Mapping[str, Any]) -> str:
     return str(over) if over else "what the file does not say"
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return "(" + ", ".join(f"{k} {_plain(v)}" for k, v in value.items()) + ")"
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+def _short(name: str, value: Any) -> str:
+    return str(value)[:HASH] if name == "hash" else str(value)

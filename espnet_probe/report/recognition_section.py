@@ -64,7 +64,7 @@ def draw_survival(results: SetResults, theme: Theme) -> Optional[Figure]:
         values = [own.get(row.layer) for row in rows]
         colour, style = theme.controls[control], LINES[control]
         draw_band(axes, values, colour, style, f"WER, {control}")
-    axes.axhline(CHANCE, color=theme.faint, linewidth=1, linestyle=":")
+    axes.axhline(CHANCE, color=theme.ink, alpha=0.6, linewidth=1, linestyle=":")
     name_layers(axes, [row.name for row in rows], room=64)
     axes.set_ylabel("error rate (%)", color=theme.ink)
     axes.set_ylim(bottom=0.0)
@@ -136,7 +136,7 @@ def recognition_section(results: SetResults, folder: Path) -> List[Section]:
     figure = save_figure(
         partial(draw_survival, results),
         folder / f"{slug(results.name)}_recognition",
-        "What survives: content (WER, CER) and speaker (EER)",
+        "What survives: content (WER, CER) and speaker (EER; dotted: guessing)",
     )
     title = "Recognition of the reconstructions"
     return [Section(title, about, head, lines, [figure] if figure else [])]

@@ -38,6 +38,7 @@ class Section:
         head: The names of the columns, without that of the rows.
         lines: The rows; none for plots alone.
         figures: The plots.
+        in_terminal: Whether the table is printed too, and not only in the report.
     """
 
     title: str
@@ -45,6 +46,7 @@ class Section:
     head: Sequence[str] = ()
     lines: Sequence[Line] = ()
     figures: Sequence[FigureFiles] = ()
+    in_terminal: bool = True
 
     @property
     def with_files(self) -> bool:
@@ -80,8 +82,8 @@ class Section:
         return text + (f"\n{pictures}" if pictures else "")
 
     def plain(self) -> str:
-        """Return the table for a terminal; empty if there is none."""
-        if not self.lines:
+        """Return the table for a terminal; empty if there is none for it."""
+        if not self.lines or not self.in_terminal:
             return ""
         rows = [["layer", *self.head]]
         rows += [[printable(x) for x in (one.name, *one.cells)] for one in self.lines]

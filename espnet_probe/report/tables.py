@@ -79,9 +79,13 @@ def missing_scores(results: SetResults) -> List[str]:
         for reason, names in titles.items():
             rows_by_lack.setdefault((", ".join(names), reason), []).append(row.name)
     return [
-        f"{results.name}, {', '.join(rows)}: {titles_text}: {reason}"
+        f"{results.name}, {_row_names(results, rows)}: {titles_text}: {reason}"
         for (titles_text, reason), rows in rows_by_lack.items()
     ]
+
+
+def _row_names(results: SetResults, names: Sequence[str]) -> str:
+    return "all rows" if len(names) == len(results.rows) else ", ".join(names)
 
 
 def _files(row: Row, folder: Path) -> str:
@@ -258,13 +262,21 @@ def plain_table(results: SetResults) -> str:
     return "\n".join(out) + "\n"
 
 
-def plain(results: Results) -> str:
-    """Return what the command prints: every set's table, statements, the WER."""
+def plain(results: Results, parts: Mapping[str, SetParts]) -> str:
+    """Return what the command prints: every set's tables, statements, the WER.
+
+    Args:
+        results: The numbers.
+        parts: Further tables of each set.
+    """
     blocks = []
     for one in results.sets:
         said = "".join(f"- {printable(s.text)}\n" for s in statements(one))
         lacking = "".join(f"- {printable(text)}\n" for text in missing_scores(one))
         blocks.append(plain_table(one) + said + lacking)
+        blocks += [
+            text for text in (s.plain() for s in parts[one.name].sections) if text
+        ]
     for entry in results.wer:
         number = full_text(entry.value, WER)
         if entry.value.mean is None:

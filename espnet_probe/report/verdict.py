@@ -18,11 +18,7 @@ from espnet_probe.report.values import (
     mean_text,
 )
 from espnet_probe.scores.contrasts import Contrast
-
-#: With fewer speakers, what rests on an interval is said with a warning: a percentile
-#: interval is too narrow by about sqrt((n - 1) / n) and more (see scores/intervals.py).
-FEW_SPEAKERS = 15
-
+from espnet_probe.scores.coverage import interval_note
 
 #: From which share of a layer's L1 on its fall to the next layer is spoken of: a
 #: recurrent layer gathers a little from its neighbours, and chance is not named.
@@ -130,11 +126,8 @@ def compare_eer(first: Row, last: Row) -> Statement:
     speakers = min(v.counts.get("speakers", 0) for v in (low, high))
     if separate:
         text += "The last layer's is higher, and the intervals are apart."
-        if 0 < speakers < FEW_SPEAKERS:
-            text += (
-                f" With {speakers} speakers they are likely too narrow: a bootstrap "
-                "over few speakers knows too little of how speakers differ."
-            )
+        note = interval_note(speakers) if speakers else None
+        text += f" But they are {note}." if note else ""
         return Statement(text, True, sources)
     text += "The last layer's is higher, but the intervals are not apart"
     needed = speakers_needed(low, high, speakers) if speakers else None

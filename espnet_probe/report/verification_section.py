@@ -220,7 +220,9 @@ def verification_sections(
         about = about_embedder(label, scored) + ([SECOND_TEXT] if second else [])
         shown = lines if in_detail or len(labels) > 1 else []
         title = f"Speaker verification by {label}"
-        sections.append(Section(title, about, head if shown else (), shown, figures))
+        sections.append(
+            Section(title, about, head if shown else (), shown, figures, False)
+        )
     notes += [
         f"{results.name}, {row.name}: {scores.values[EER.key].reason}"
         for row in results.rows

@@ -55,8 +55,8 @@ def write_report(
     dumpdir: Path,
     command: str,
     date: str,
-) -> Path:
-    """Write the report and return the path of its page.
+) -> Tuple[Path, Mapping[str, SetParts]]:
+    """Write the report; return the path of its page and what each set shows.
 
     Args:
         results: The numbers.
@@ -91,4 +91,4 @@ def write_report(
     write_text(folder / "RESULTS.md", text)
     page = output / "index.html"
     write_text(page, render(results, parts, facts, command, notes, output))
-    return page
+    return page, parts

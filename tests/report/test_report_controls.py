@@ -207,6 +207,10 @@ def test_what_is_no_control_is_refused(tmp_path: Path) -> None:
     refused("another architecture: blstm1 has width 7", random=random)
     edit_config(random, upstream_hash="f00dfeed")
     refused("has the weights of the model", random=random)
+    edit_config(random, upstream_init=None)
+    refused("its upstream is trained", random=random)
+    edit_config(random, upstream_init="random")
+    assert collect(probe_exp, controls={"random": random}).controls
     refused("states were not shuffled", shuffled=random)
     refused("states were shuffled", random=shuffled)
     refused("is the model itself", random=probe_exp)

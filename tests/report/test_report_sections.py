@@ -10,7 +10,7 @@ import pytest
 from verified_case import LAYERS, SECOND, TRIALS, make_verified
 
 from espnet_probe.report.collect import collect
-from espnet_probe.report.det_figure import deviate, draw_det, error_rates
+from espnet_probe.report.det_figure import curve, deviate, draw_det, error_rates
 from espnet_probe.report.embedder_curves import draw_embedder_curves
 from espnet_probe.report.figures import LIGHT
 from espnet_probe.report.recognition_section import draw_survival
@@ -170,8 +170,24 @@ def test_det_curve_crosses_at_the_equal_error_rate(probe_exp: Path) -> None:
     figure = draw_det({"natural": table, "blstm1": table}, LIGHT)
     assert figure is not None
     line = figure.axes[0].lines[-1]
-    assert np.allclose(line.get_xdata(), deviate(alarms))
+    # Few trials keep all their points.
+    assert set(line.get_xdata()) == set(deviate(alarms))
     assert line.get_label() == "blstm1"
+
+
+def test_a_curve_of_many_trials_has_few_points() -> None:
+    random = np.random.default_rng(0)
+    trials = [Trial("a", "b", bool(one)) for one in random.integers(0, 2, 20000)]
+    scores = random.normal(size=len(trials)) + [trial.target for trial in trials]
+    table = TrialScores(trials, scores)
+    alarms, misses = curve(table)
+    assert len(alarms) < 1500
+    # Every point lies on the whole line.
+    whole = set(zip(*(deviate(one) for one in error_rates(scores, table.targets))))
+    assert set(zip(alarms, misses)) <= whole
+    normal = abs(alarms) < 1
+    # Scores of two normal distributions a deviation apart: a straight line.
+    assert np.allclose(alarms[normal] + misses[normal], -1, atol=0.1)
 
 
 def test_tied_scores_are_one_operating_point() -> None:

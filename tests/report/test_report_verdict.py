@@ -49,7 +49,10 @@ def test_intervals_apart() -> None:
 
 def test_few_speakers_are_warned_of() -> None:
     said = compare_eer(*pair(value(10, 4, speakers=6), value(30, 5, speakers=6)))
-    assert said.holds is True and "With 6 speakers they are likely too" in said.text
+    assert said.holds is True
+    assert "But they are too narrow, being over 6 speakers: of simulated" in said.text
+    many = compare_eer(*pair(value(10, 4, speakers=40), value(30, 5, speakers=40)))
+    assert many.holds is True and "too narrow" not in many.text
 
 
 def test_intervals_not_apart_give_an_estimate() -> None:

@@ -23,6 +23,8 @@ def test_page_and_tables_show_everything(
     main([*command, "--control", given[0], "--control", given[1]])
     printed = capsys.readouterr().out
     assert "random cnn1" in printed and "shuffled blstm5" in printed
+    assert "\nRecognition of the reconstructions\nlayer " in printed
+    assert "\nSelectivity: layer minus random\nlayer " in printed
     text = (probe_exp / "RESULTS.md").read_text()
     page = (probe_exp / "report" / "index.html").read_text()
     titles = (
