@@ -50,7 +50,12 @@ class MeanAndDeviation(AbsEmbedder):
     def __init__(self) -> None:
         """Build the filter bank."""
         self._log_mel = LogMel(
-            LogMelConfig(fs=16000, n_fft=512, win_length=400, hop_length=160, n_mels=80)
+            LogMelConfig(
+                n_fft=512,
+                win_length=400,
+                hop_length=160,
+                pre_emphasis=0.0,
+            )
         )
 
     def embed_levelled(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,9 +11,9 @@ set -o pipefail
 
 train_set=train
 # With spk.sh the validation set is also its test set: the choice of the epoch has seen
-# it. The voices of "test" have not been seen by anything.
+# it. The voices of the score sets have not been seen by anything.
 valid_set=dev
-score_sets="test"
+score_sets="test test_words"
 spk_tag=
 
 if [ -n "${LIBRISPEECH:-}${SPEECHOCEAN:-}" ]; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the speakers' data folders: data/{train,dev,test} with espeak-ng, and what spk.sh
+# Makes the speakers' data folders: data/{train,dev,test,test_words} with espeak-ng, and what spk.sh
 # wants beside them: the trials of dev, and noise and rooms to augment with, all generated.
 #
 # LIBRISPEECH=<folder> and SPEECHOCEAN=<folder> add real speech, if they are set: the
@@ -19,11 +19,11 @@ stage=1
 stop_stage=100
 nj=2            # Parallel processes.
 seed=0          # Decides voices, sentences, rates, pitches and trials.
-train_drawn=160 # Voices to draw for train, beside 29 of espeak-ng's,
+train_drawn=220 # Voices to draw for train, beside 29 of espeak-ng's,
 dev_drawn=15    # and for dev, beside 5.
-train_utts=8    # Utterances of each voice of train,
+train_utts=7    # Utterances of each voice of train,
 dev_utts=6      # of dev,
-test_utts=8     # and of each of the 40 voices of test.
+test_utts=8     # and of each of the 40 voices of test, in test and in test_words.
 dev_trials=400  # Trials of dev.
 voices=../probe1/local/voices_study.tsv # Table of espeak-ng's voices.
 python=python3  # Specify python to execute.
@@ -52,7 +52,7 @@ complete_set() {
 
 if [ "${stage}" -le 2 ] && [ "${stop_stage}" -ge 2 ]; then
     log "Stage 2: Complete and check the data folders, draw the trials of dev"
-    for dset in train dev test; do
+    for dset in train dev test test_words; do
         complete_set "${dset}"
     done
     ${python} -m espnet_probe.bin.make_trials --utt2spk data/dev/utt2spk --num_pairs "${dev_trials}" \

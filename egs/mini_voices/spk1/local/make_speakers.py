@@ -6,7 +6,9 @@
   no release of espeak-ng has;
 - dev: the 5 development voices of that table, and more drawn ones;
 - test: the 40 test voices of that table with the sentences of that recipe, to the
-  byte. No drawn voice is in it, and no voice of it in train or dev.
+  byte. No drawn voice is in it, and no voice of it in train or dev;
+- test_words: the same 40 voices with random words, as train and dev have them. Here what
+  is said does not help.
 
 Training voices say random words, so that what tells them apart is not what they say.
 The programs of ``../../probe1/local/make_voices.py`` speak; the same arguments give the
@@ -14,8 +16,8 @@ same bytes, and a run that was interrupted goes on.
 """
 
 import argparse
-import os
 import random
+import shutil
 import sys
 from pathlib import Path
 from typing import Dict, List, Sequence
@@ -37,10 +39,10 @@ from make_voices import (  # noqa: E402
 from espnet_probe.bin.cli import run  # noqa: E402
 from espnet_probe.errors import ProbeError  # noqa: E402
 
-SETS = ("train", "dev", "test")
+SETS = ("train", "dev", "test", "test_words")
 ACCENTS = ("en-us", "en", "en-gb-scotland", "en-029", "en-gb-x-rp")
 
-#: Words of train and dev; the test's sentences have others.
+#: Words of all sets but test, whose sentences have others.
 WORDS = (
     "ABOUT AFTER AGAIN ALWAYS ANSWER APPLE AUTUMN BASKET BEFORE BETTER BOTTLE "
     "BRIDGE BROTHER BUTTER CASTLE CHAIR CHEESE CHURCH CIRCLE CLOUD COFFEE COPPER "
@@ -54,8 +56,11 @@ WORDS = (
     "TABLE TEACHER THIRTY THUNDER TOMORROW TOWER TRAVEL UNDER VALLEY VELVET VILLAGE "
     "WATER WHISTLE WINDOW WINTER WOMAN WOOD WORLD YELLOW YESTERDAY YOUNG"
 ).split()
-#: Words in an utterance of train or dev: 2 to 4 seconds.
+#: Words in an utterance: 1 to 3 seconds.
 NUM_WORDS = (4, 7)
+
+#: espeak-ng's list has room for so many beside English's family of languages.
+MOST_VOICES = 320
 
 #: Setting of espeak-ng's pitch (0-99) of a voice; a variant has its own range in Hz.
 PITCH = (30, 70)
@@ -86,18 +91,25 @@ def draw_variant(name: str, seed: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def make_espeak_data(folder: Path, variants: Dict[str, str]) -> Path:
+def make_espeak_data(
+    folder: Path, voices: Sequence[Voice], variants: Dict[str, str]
+) -> Path:
     """Make a folder like espeak-ng's own, with more variants in it.
 
-    What is not a variant is linked; of the languages only English's family, because
-    espeak-ng lists 350 voices at most.
+    What is not a variant is linked. Of the languages it has English's family only, and
+    of espeak-ng's variants those that are used, because espeak-ng lists no more than
+    350 voices and does not find the others.
 
     Args:
         folder: Where; it is named ``espeak-ng-data``, as espeak-ng wants it.
-        variants: What the files hold, by name.
+        voices: All voices.
+        variants: What the files of the drawn ones hold, by name.
 
     Returns:
         The folder.
+
+    Raises:
+        ProbeError: If espeak-ng is not installed, or these are too many voices.
     """
     try:
         import espeakng_loader
@@ -105,28 +117,34 @@ def make_espeak_data(folder: Path, variants: Dict[str, str]) -> Path:
         raise ProbeError(
             "espeakng-loader is not installed: pip install 'espnet_probe[voices]'"
         ) from error
+    if len(voices) > MOST_VOICES:
+        raise ProbeError(
+            f"{len(voices)} voices: espeak-ng finds no more than {MOST_VOICES} beside "
+            "its languages; draw fewer"
+        )
     source = Path(espeakng_loader.get_data_path())
     folder = folder / "espeak-ng-data"
+    # Links and small files: what an earlier call left may be of other voices.
+    shutil.rmtree(folder, ignore_errors=True)
     own = folder / "voices" / "!v"
-    own.mkdir(parents=True, exist_ok=True)
-    (folder / "lang").mkdir(exist_ok=True)
+    own.mkdir(parents=True)
+    (folder / "lang").mkdir()
     shared = [path for path in source.iterdir() if path.name not in ("voices", "lang")]
-    shared += [source / "lang" / "gmw", *(source / "voices" / "!v").iterdir()]
+    shared.append(source / "lang" / "gmw")
+    for voice in voices:
+        path = source / "voices" / "!v" / voice.variant
+        if voice.variant in variants:
+            text = variants[voice.variant]
+            (own / voice.variant).write_text(text, encoding="utf-8")
+        elif path.exists():
+            shared.append(path)
     for there in shared:
-        link = folder / there.relative_to(source)
-        temporary = link.with_name(f".{link.name}.tmp")
-        temporary.unlink(missing_ok=True)
-        temporary.symlink_to(there)
-        os.replace(temporary, link)
-    for name, text in variants.items():
-        temporary = own / f".{name}.tmp"
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, own / name)
+        (folder / there.relative_to(source)).symlink_to(there)
     return folder
 
 
 def plan_words(voice: Voice, count: int, seed: int) -> List[Utterance]:
-    """Decide what a voice of train or dev says; nothing depends on other voices."""
+    """Decide which random words a voice says; nothing depends on other voices."""
     own = random.Random(f"words-{seed}-{voice.speaker}")
     rate, pitch = own.randint(*RATE), own.randint(*PITCH)
     utterances = []
@@ -155,7 +173,7 @@ def get_parser() -> argparse.ArgumentParser:
     table = Path(__file__).resolve().parents[2] / "probe1/local/voices_study.tsv"
     parser.add_argument("--voices", type=Path, default=table, help="table of voices")
     parser.add_argument("--data_dir", type=Path, default=Path("data"), help="output")
-    for name, drawn, utts in (("train", 160, 8), ("dev", 15, 6), ("test", 0, 8)):
+    for name, drawn, utts in (("train", 220, 7), ("dev", 15, 6), ("test", 0, 8)):
         if drawn:
             parser.add_argument(
                 f"--{name}_drawn", type=int, default=drawn, help="voices to draw"
@@ -175,8 +193,10 @@ def plan_all(
     utterances: Dict[str, List[Utterance]] = {name: [] for name in SETS}
     for voice in voices:
         count = getattr(args, f"{voice.set_name}_utts")
-        how = plan if voice.set_name == "test" else plan_words
-        utterances[voice.set_name] += how(voice, count, args.seed)
+        if voice.set_name == "test":
+            utterances["test"] += plan(voice, count, args.seed)
+            voice = voice._replace(set_name="test_words")
+        utterances[voice.set_name] += plan_words(voice, count, args.seed)
     return utterances
 
 
@@ -195,7 +215,7 @@ def main() -> None:
     utterances = plan_all(voices, args)
     everything = [u for group in utterances.values() for u in group]
     audio_dir = args.data_dir / "audio"
-    data = make_espeak_data(args.data_dir, variants)
+    data = make_espeak_data(args.data_dir, voices, variants)
     make_all(everything, audio_dir, args.nj, data)
     for name, group in utterances.items():
         write_tables(args.data_dir / name, audio_dir, group)
