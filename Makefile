@@ -11,7 +11,7 @@ export ESPNET_PROBE_CACHE ?= $(CURDIR)/tools/cache
 
 help:
 	@echo 'make setup   virtual environment, ESPnet recipe tree, weights'
-	@echo 'make demo    set-up, then the recipe egs/mini_voices/probe1'
+	@echo 'make demo    set-up, a speaker model (mini_voices/spk1), mini_voices/probe1 with its controls'
 	@echo 'make test    set-up, then the tests (ARGS="-k name" is passed to pytest)'
 	@echo 'make lint    black, isort, flake8, mypy, shellcheck'
 	@echo 'make clean   remove caches and the recipes'"'"' data, dump and exp; not .venv, not tools/'
@@ -19,8 +19,11 @@ help:
 setup:
 	@ci/setup.sh
 
+SPEAKERS := ../spk1/exp/spk_train_thin_resnet_raw_copy
 demo: setup
-	@cd egs/mini_voices/probe1 && ./run.sh
+	@cd egs/mini_voices/spk1 && ./run.sh --stop_stage 5
+	@cd egs/mini_voices/probe1 && \
+		./run.sh --embedder "ge2e thin_resnet:$(SPEAKERS)" --controls "random shuffled"
 
 test:
 	@ci/setup.sh test
