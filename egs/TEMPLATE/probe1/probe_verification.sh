@@ -17,7 +17,9 @@ embedder_label() {
 # embedder_files <embedder>: prints the files of a model on this machine, one a line.
 embedder_files() {
     local model=${1#*:}
-    if [ "${model}" != "$1" ] && [ -d "${model}" ]; then
+    if [ "${model}" != "$1" ] && [ -f "${model}" ]; then
+        echo "${model}"
+    elif [ "${model}" != "$1" ] && [ -d "${model}" ]; then
         find -L "${model}" -maxdepth 1 -type f \( -name '*.yaml' -o -name '*.pth' -o -name '*.ckpt' \) | LC_ALL=C sort
     fi
 }

@@ -187,12 +187,33 @@ if wanted 9 10; then
     spk 9 10
 fi
 
+# scored_model: prints the embedder of the weights that are scored. It takes what a folder
+# has as valid.eer.best.pth: for others there is one with links.
+scored_model() {
+    local dir=${result_dir} name=espnet
+    ! grep -q '^encoder: thin_resnet34$' "${dir}/config.yaml" || name=thin_resnet
+    if [ "${inference_model}" != valid.eer.best.pth ]; then
+        dir+=/${inference_model%.pth}
+        mkdir -p "${dir}"
+        ln -sfn ../config.yaml "${dir}/config.yaml"
+        ln -sfn "../${inference_model}" "${dir}/valid.eer.best.pth"
+    fi
+    echo "${name}:${dir}"
+}
+
 # ---------------------------------------------------------------- 11: other sets
 if wanted 11 11 && [ -n "${score_sets}" ]; then
+    if [ ! -f "${result_dir}/config.yaml" ] || [ ! -f "${result_dir}/${inference_model}" ]; then
+        log "Error: there is no ${result_dir}/${inference_model}: run stage 5 first, or choose other weights with --inference_model"
+        exit 2
+    fi
     stage_begin 11 "verification"
+    embedder=$(scored_model)
+    embedder_key=
+    [ "${embedder}" = "thin_resnet:${result_dir}" ] || embedder_key=" ${embedder}"
     for dset in ${score_sets}; do
         out=${result_dir}/verification/${dset}
-        score_key=$(work_key "verification ${num_pairs} ${seed}" "${marker}" "${result_dir}/${inference_model}" \
+        score_key=$(work_key "verification ${num_pairs} ${seed}${embedder_key}" "${marker}" "${result_dir}/${inference_model}" \
             "data/${dset}"/{wav.scp,utt2spk,trials})
         if todo "${out}/.done" "${score_key}" "Stage 11: ${out}/verification.json"; then
             log "Stage 11: verification on ${dset}"
@@ -206,7 +227,7 @@ if wanted 11 11 && [ -n "${score_sets}" ]; then
             _opts="--trials ${out}/trials --wav_scp data/${dset}/wav.scp --utt2spk data/${dset}/utt2spk"
             # shellcheck disable=SC2086
             ${python} -m espnet_probe.bin.score_verification ${_opts} --seed "${seed}" \
-                --embedder "thin_resnet:${result_dir}" --output_dir "${out}"
+                --embedder "${embedder}" --output_dir "${out}"
             # shellcheck disable=SC2086
             ${python} "${PROBE_ROOT}"/benchmarks/speaker_baseline.py ${_opts} --seed "${seed}" --output_dir "${out}"
             mark_done "${out}/.done" "${score_key}" "${out}"/{trials,verification.json,verification_baseline.json}
