@@ -1,4 +1,4 @@
-"""Stage 11 of train_speaker.sh: the model that was trained is the one that is scored."""
+"""Stage 11 of train_speaker.sh: what was trained is what is scored."""
 
 import subprocess
 from pathlib import Path
@@ -16,7 +16,7 @@ STUB = """#!/usr/bin/env bash
 echo "$*" >>calls.log
 while [ $# -gt 0 ]; do
     case "$1" in
-        --output_dir) for x in "" _baseline; do echo x >"$2/verification${x}.json"; done ;;
+        --output_dir) echo x | tee "$2"/verification{,_baseline}.json >/dev/null ;;
         --output) mkdir -p "$(dirname "$2")"; echo x >"$2" ;;
     esac
     shift
