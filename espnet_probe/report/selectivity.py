@@ -6,9 +6,9 @@ speaker hard for both (see ``scores/contrasts.py``).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -17,7 +17,11 @@ from espnet_probe.report.embedders import EmbedderScores
 from espnet_probe.report.results import Row, SetResults
 from espnet_probe.report.sections import Line, Section
 from espnet_probe.report.speaker_map import speakers_of
-from espnet_probe.report.trial_tables import read_trial_scores, speakers_of_trials
+from espnet_probe.report.trial_tables import (
+    TrialScores,
+    read_trial_scores,
+    speakers_of_trials,
+)
 from espnet_probe.report.unit_scores import (
     difference_over_speakers,
     number_of,
@@ -38,6 +42,7 @@ from espnet_probe.report.verification_section import embedders_of
 from espnet_probe.scores.contrasts import Cell, Contrast, contrast
 from espnet_probe.scores.intervals import NUM_DRAWS, draw_multiplicities
 from espnet_probe.scores.speaker_draws import eer_draws
+from espnet_probe.scores.verification import eer
 
 #: Means of utterances: the score, and the table with its values.
 MEANS = ((L1, "l1.csv"), (STOI, "quality.csv"), (PESQ, "quality.csv"))
@@ -45,6 +50,9 @@ MEANS = ((L1, "l1.csv"), (STOI, "quality.csv"), (PESQ, "quality.csv"))
 POOLED = ((WER, "errors", "words"), (CER, "char_errors", "chars"))
 RECOGNITION = "recognition.csv"
 SEED = 0
+
+#: Scored trials, and who speaks each utterance of them.
+Scored = Tuple[TrialScores, Mapping[str, str]]
 
 ABOUT = {
     "random": "The model's layer minus the same layer untrained, from the files of "
@@ -113,48 +121,94 @@ class TrialCells:
 
     def __init__(self) -> None:
         """Begin with no table read."""
+        self._read: Dict[Path, Optional[Scored]] = {}
         self._cells: Dict[Path, Cell] = {}
 
-    def cell(self, row: Row, scores: EmbedderScores) -> Cell:
-        """Return the equal error rate of a row with its value in each draw of speakers.
+    def difference(
+        self, pair: Sequence[Tuple[Row, EmbedderScores]], label: str
+    ) -> Contrast:
+        """Return the equal error rate of one row minus that of another.
 
         Args:
-            row: A layer or control.
-            scores: What one embedder says of it; the rate is there.
+            pair: Both rows, each with what an embedder says of it; the rates are there.
+            label: The embedder, for the words.
 
         Returns:
-            The cell; without draws where the trials' scores are not there or broken.
+            The difference, over the trials that both have where some of one were left
+            out; without interval where these are too few to tell.
         """
+        tables = [self._table(*one) for one in pair]
+        if any(one is None for one in tables) or _same_trials(tables):
+            cells = [self._cell(*one) for one in pair]
+            return contrast([(1.0, cells[0]), (-1.0, cells[1])])
+        try:
+            return _over_common([one for one in tables if one is not None])
+        except ProbeError:
+            values = [_plain(scores.values[EER.key]).value for _, scores in pair]
+            why = f"{label} scored them on other trials"
+            return Contrast(values[0] - values[1], basis=why)
+
+    def _table(self, row: Row, scores: EmbedderScores) -> Optional[Scored]:
+        """Return the scored trials and their speakers; None if they are not there."""
+        path = scores.path
+        if path not in self._read:
+            self._read[path] = None
+            document = row.documents.get(path, {})
+            try:
+                table = read_trial_scores(scores.trials)
+                found, _ = speakers_of_trials(document, recipe_of(row), table.trials)
+                self._read[path] = table, found
+            except ProbeError:
+                # What is broken is told with the plots of the trials' scores.
+                pass
+        return self._read[path]
+
+    def _cell(self, row: Row, scores: EmbedderScores) -> Cell:
+        """Return the rate of a row, with draws where its trials are there."""
         if scores.path not in self._cells:
-            self._cells[scores.path] = self._read(row, scores)
+            plain, scored = _plain(scores.values[EER.key]), self._table(row, scores)
+            self._cells[scores.path] = plain
+            if scored is not None:
+                try:
+                    drawn = _drawn(scored, plain.value, plain.ci95)
+                    self._cells[scores.path] = replace(drawn, source=str(scores.trials))
+                except ProbeError:
+                    pass
         return self._cells[scores.path]
 
-    def _read(self, row: Row, scores: EmbedderScores) -> Cell:
-        plain = _plain(scores.values[EER.key])
-        if not scores.trials.is_file():
-            return plain
-        document = row.documents.get(scores.path, {})
-        try:
-            table = read_trial_scores(scores.trials)
-            speakers, _ = speakers_of_trials(document, recipe_of(row), table.trials)
-            draws, drawn = eer_draws(
-                table.scores,
-                table.targets,
-                table.pairs(speakers),
-                NUM_DRAWS,
-                SEED,
-            )
-        except ProbeError:
-            # What is broken is told with the plots of the trials' scores.
-            return plain
-        return Cell(
-            plain.value,
-            plain.ci95,
-            count=len(table.trials),
-            draws=draws,
-            drawn=drawn,
-            source=str(scores.trials),
-        )
+
+def _drawn(
+    scored: Scored, value: float, ci95: Optional[Tuple[float, float]] = None
+) -> Cell:
+    """Return an equal error rate with its value in each draw of speakers."""
+    table, speakers = scored
+    pairs = table.pairs(speakers)
+    draws, drawn = eer_draws(table.scores, table.targets, pairs, NUM_DRAWS, SEED)
+    return Cell(value, ci95, count=len(table.trials), draws=draws, drawn=drawn)
+
+
+def _same_trials(tables: Sequence[Optional[Scored]]) -> bool:
+    lists = [one[0].trials for one in tables if one is not None]
+    return all(one == lists[0] for one in lists)
+
+
+def _over_common(tables: Sequence[Scored]) -> Contrast:
+    """Return the difference of two rates over the trials that both tables have.
+
+    Raises:
+        ProbeError: If these are not of both kinds.
+    """
+    own = [dict(zip(table.trials, table.scores.tolist())) for table, _ in tables]
+    both = [trial for trial in own[0] if trial in own[1]]
+    cells = []
+    for scores, (_, speakers) in zip(own, tables):
+        common = TrialScores(both, np.array([scores[trial] for trial in both]))
+        rate = eer(common.scores, common.targets)
+        cells.append(_drawn((common, speakers), rate))
+    found = contrast([(1.0, cells[0]), (-1.0, cells[1])])
+    counts = " and ".join(str(len(one)) for one in own)
+    basis = f"{found.basis}, the {len(both)} trials that both have, of {counts}"
+    return replace(found, basis=basis)
 
 
 @dataclass(frozen=True)
@@ -218,8 +272,7 @@ def differences(
         pair = _scores(layer, label), _scores(control, label)
         difference = None
         if pair[0] is not None and pair[1] is not None:
-            terms = cells.cell(layer, pair[0]), cells.cell(control, pair[1])
-            difference = contrast([(1.0, terms[0]), (-1.0, terms[1])])
+            difference = cells.difference([(layer, pair[0]), (control, pair[1])], label)
         title = EER.title if len(labels) == 1 else f"{EER.title}, {label}"
         found.append(Difference(title, EER, difference))
     for metric, errors, units in POOLED:

@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Callable, Dict
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from verified_case import (
     UTTS,
     make_controls,
     make_verified,
+    write_table,
 )
 
 from espnet_probe.errors import ProbeError
@@ -28,9 +29,12 @@ from espnet_probe.report.selectivity import (
     pooled_cell,
     selectivity_sections,
 )
+from espnet_probe.report.trial_tables import read_trial_scores
 from espnet_probe.report.unit_scores import read_units
 from espnet_probe.report.values import WER
 from espnet_probe.scores.contrasts import Contrast
+from espnet_probe.scores.trials import Trial
+from espnet_probe.scores.verification import eer
 
 SET = Path("reconstruct_gl") / "test_clean"
 
@@ -110,6 +114,35 @@ def test_error_rates_are_paired_over_the_same_speakers(
         assert one.basis == "paired, 8 speakers"
         assert one.low is not None and one.high is not None
         assert one.low <= one.value <= one.high
+
+
+def rewrite_trials(exp: Path, kept: Callable[[Trial], bool]) -> Dict[Trial, float]:
+    """Keep some of the scored trials of a layer; return their scores."""
+    path = exp / SET / "cnn1" / "verification.csv"
+    table = read_trial_scores(path)
+    scores = {t: s for t, s in zip(table.trials, table.scores) if kept(t)}
+    rows = [(t.enrolment, t.test, t.label, score) for t, score in scores.items()]
+    write_table(path, ("enrolment", "test", "label", "score"), rows)
+    return scores
+
+
+def test_trials_that_one_side_left_out_count_for_neither(tmp_path: Path) -> None:
+    probe_exp, _ = make_verified(tmp_path)
+    exps = {"model": probe_exp, **make_controls(probe_exp)}
+    own = rewrite_trials(exps["model"], lambda trial: True)
+    lost = rewrite_trials(exps["random"], lambda trial: UTTS[0] not in trial)
+    assert 0 < len(lost) < len(own)
+    one = found(read(exps), "cnn1", "random")["EER (%), ge2e"]
+    targets = np.array([trial.target for trial in lost])
+    rates = [eer(np.array([side[t] for t in lost]), targets) for side in (own, lost)]
+    assert one.value == pytest.approx(rates[0] - rates[1])
+    assert f"the {len(lost)} trials that both have, of {len(own)} and" in one.basis
+    assert one.low is not None
+
+    # The control was scored on trials that the model has no more.
+    rewrite_trials(exps["model"], lambda trial: UTTS[0] in trial)
+    one = found(read(exps), "cnn1", "random")["EER (%), ge2e"]
+    assert one.low is None and one.basis == "ge2e scored them on other trials"
 
 
 def test_pairing_narrows_the_interval_of_words(exps: Dict[str, Path]) -> None:
