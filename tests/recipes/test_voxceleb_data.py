@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from espnet_probe.bin.trial_files import read_trials
+
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "tools/espnet/egs2/TEMPLATE/asr1"
 
@@ -77,11 +79,12 @@ def test_folders_are_as_spk_sh_wants_them(corpus: Path, tmp_path: Path) -> None:
     assert labels[:2] == [f"{first}*id10270/video-A/00002 1", f"{first}*{other} 0"]
     paths = (test / "trial2.scp").read_text().splitlines()
     assert paths[1] == f"{first}*{other} {corpus}/voxceleb1/test/{other}.wav"
-    # The pair that comes a second time, turned round, counts once with us.
-    trials = (test / "trials").read_text().splitlines()
-    assert trials == [
-        f"{first} id10270/video-A/00002 target",
-        f"{first} {other} nontarget",
+    # The pair that comes a second time, turned round, counts twice: all are scored.
+    trials = read_trials(test / "trials", table(test / "wav.scp"))
+    assert [(one.enrolment, one.test, one.target) for one in trials] == [
+        (first, "id10270/video-A/00002", True),
+        (first, other, False),
+        (other, first, False),
     ]
     for name in ("musan_music", "musan_noise", "musan_speech", "rirs"):
         lines = (data / f"{name}.scp").read_text().splitlines()
