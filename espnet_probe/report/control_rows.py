@@ -20,6 +20,8 @@ from espnet_probe.report.results import (
     read_row,
 )
 from espnet_probe.report.tags import find_reconstruct
+from espnet_probe.report.trial_tables import read_trial_scores
+from espnet_probe.scores.trial_notation import LABELS
 
 TRIALS = "trials"
 #: Names that are told in a message, of many.
@@ -209,7 +211,11 @@ def check_same_trials(control: ControlExperiment, reconstruct: Path, name: str) 
         ProbeError: If the lists differ.
     """
     own, other = _trials(control.reconstruct / name), _trials(reconstruct / name)
-    if not own or not other or own == other:
+    if not own or not other:
+        return
+    if own == other:
+        # A control's list is a link to the model's, which may be newer than its scores.
+        _check_scored(control, name, other)
         return
     number = next(
         (i for i, pair in enumerate(zip(own, other)) if pair[0] != pair[1]),
@@ -221,6 +227,26 @@ def check_same_trials(control: ControlExperiment, reconstruct: Path, name: str) 
         f"{number + 1} is '{said[0]}', the model's is '{said[1]}'; score both on the "
         "same trials (stage 10 with the same --num_pairs and --seed)"
     )
+
+
+def _check_scored(control: ControlExperiment, name: str, lines: List[str]) -> None:
+    """Refuse scores of trials that are not in the list; one table tells of all."""
+    if lines[0].split()[-1] not in LABELS:
+        return  # A published list, which may call the utterances otherwise.
+    there = set(lines)
+    for table in sorted((control.reconstruct / name).glob("*/verification.csv")):
+        try:
+            trials = read_trial_scores(table).trials
+        except ProbeError:
+            continue  # What is broken is told with the plots of the trials' scores.
+        odd = [trial for trial in trials if str(trial) not in there]
+        if odd:
+            raise ProbeError(
+                f"--control {control.kind}: {table}: {len(odd)} of {len(trials)} "
+                f"scored trials, '{odd[0]}' for one, are not among the model's; score "
+                "both on the same trials (stage 10 with --controls)"
+            )
+        return
 
 
 def control_row(control: ControlExperiment, name: str, layer: Layer) -> Row:

@@ -145,6 +145,18 @@ def test_trials_that_one_side_left_out_count_for_neither(tmp_path: Path) -> None
     assert one.low is None and one.basis == "ge2e scored them on other trials"
 
 
+def test_a_list_that_is_newer_than_the_scores_is_told_apart(tmp_path: Path) -> None:
+    """The control's list of trials is a link to the model's."""
+    probe_exp, _ = make_verified(tmp_path)
+    exps = {"model": probe_exp, **make_controls(probe_exp)}
+    lines = "".join(f"{trial}\n" for trial in TRIALS[:-3])
+    for exp in exps.values():
+        (exp / SET / "trials").write_text(lines)
+    message = f"3 of {len(TRIALS)} scored trials, '{TRIALS[-3]}' for one, are not among"
+    with pytest.raises(ProbeError, match=message):
+        read(exps)
+
+
 def test_pairing_narrows_the_interval_of_words(exps: Dict[str, Path]) -> None:
     results = read(exps)
     one = found(results, "blstm1", "random")["WER (%)"]
