@@ -5,10 +5,10 @@
   that are drawn here: variants with formants, pitch and voicing of their own, which
   no release of espeak-ng has;
 - dev: the 5 development voices of that table, and more drawn ones;
-- test: the 40 test voices of that table with the sentences of that recipe, to the byte.
-  No drawn voice is in it, and no voice of it in train or dev;
-- test_words: the same 40 voices with random words, as train and dev have them. Here what
-  is said does not help.
+- test: the 40 test voices of that table with the sentences of that recipe, to the
+  byte. No drawn voice is in it, and no voice of it in train or dev;
+- test_words: the same 40 voices with random words, as train and dev have them. Here
+  what is said does not help.
 
 Training voices say random words, so that what tells them apart is not what they say.
 The programs of ``../../probe1/local/make_voices.py`` speak; the same arguments give the
