@@ -1,0 +1,1 @@
+"""The listening test: a page of triplets, and what people answer."""
