@@ -9,6 +9,7 @@ outside of the folder that listeners see.
 import json
 import math
 import os
+import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -206,7 +207,7 @@ def _key(document: Mapping[str, Any]) -> Key:
     found: Dict[int, List[Item]] = {}
     for number, sheet in sheets.items():
         where = f"sheet {number}"
-        if not number.isdecimal() or not 1 <= int(number) <= MAX_SHEET:
+        if not re.fullmatch("[1-9][0-9]{0,6}", number) or int(number) > MAX_SHEET:
             raise ProbeError(f"{where}: expected a number from 1")
         own = Fields(sheet, ("items",), where).items("items")
         found[int(number)] = [
@@ -261,9 +262,12 @@ def _scores(value: object, where: str) -> Optional[Dict[str, float]]:
             return None
         if isinstance(one, bool) or not isinstance(one, (int, float)):
             raise ProbeError(f"{where}: {name} is {shown(one)}, expected a number")
-        if not math.isfinite(one):
+        try:
+            found[name] = float(one)
+        except OverflowError:
+            found[name] = math.inf
+        if not math.isfinite(found[name]):
             raise ProbeError(f"{where}: {name} is not finite")
-        found[name] = float(one)
     return found
 
 
