@@ -45,7 +45,12 @@ from datetime import datetime
 from typing import Any, Dict, Mapping, Optional, Sequence
 
 from espnet_probe.errors import ProbeError
-from espnet_probe.listening.strict_json import Fields, parse, shown
+from espnet_probe.listening.strict_json import (
+    Fields,
+    check_format,
+    parse,
+    shown,
+)
 
 FORMAT = "espnet_probe.listening_answers"
 VERSION = 1
@@ -180,15 +185,7 @@ def read_answers(content: bytes) -> Answers:
             f"{len(content)} bytes; expected an answers file, at most {MAX_BYTES}"
         )
     document = parse(content, "answers of a listening test")
-    if document.get("format") != FORMAT:
-        raise ProbeError(
-            f"format is {shown(document.get('format'))}; expected {FORMAT}, as the "
-            "page of the listening test gives it back"
-        )
-    if document.get("version") != VERSION:
-        raise ProbeError(
-            f"version is {shown(document.get('version'))}; expected {VERSION}"
-        )
+    check_format(document, FORMAT, VERSION)
     fields = Fields(document, (*FIELDS, "check"), "the file")
     scale = fields.choice("scale", SCALES)
     found = Answers(

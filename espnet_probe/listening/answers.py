@@ -13,7 +13,6 @@ from espnet_probe.errors import ProbeError
 from espnet_probe.listening.answer_format import (
     MAX_BYTES,
     SIDES,
-    SIMILARITY,
     SOUNDS,
     Answer,
     Answers,

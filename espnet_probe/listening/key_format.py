@@ -17,7 +17,12 @@ from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tupl
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.listening.answer_format import AB, MAX_SHEET, SCALES, SIDES
-from espnet_probe.listening.strict_json import Fields, parse, shown
+from espnet_probe.listening.strict_json import (
+    Fields,
+    check_format,
+    parse,
+    shown,
+)
 
 FORMAT = "espnet_probe.listening_key"
 VERSION = 1
@@ -190,11 +195,7 @@ def read_key(path: Path) -> Key:
 
 
 def _key(document: Mapping[str, Any]) -> Key:
-    if document.get("format") != FORMAT or document.get("version") != VERSION:
-        raise ProbeError(
-            f"format {shown(document.get('format'))}, version "
-            f"{shown(document.get('version'))}; expected {FORMAT}, {VERSION}"
-        )
+    check_format(document, FORMAT, VERSION)
     fields = Fields(document, FIELDS, "the key")
     settings, versions, sheets = (
         fields.table(name) for name in ("settings", "versions", "sheets")

@@ -46,6 +46,24 @@ def parse(content: bytes, what: str) -> Dict[str, Any]:
     return found
 
 
+def check_format(document: Mapping[str, object], name: str, version: int) -> None:
+    """Check what a document says it is.
+
+    Args:
+        document: What was read.
+        name: The format expected.
+        version: The version expected.
+
+    Raises:
+        ProbeError: If it says something else.
+    """
+    for key, expected in (("format", name), ("version", version)):
+        found = document.get(key)
+        # True and 1.0 are equal to 1, but no version.
+        if type(found) is not type(expected) or found != expected:
+            raise ProbeError(f"{key} is {shown(found)}; expected {shown(expected)}")
+
+
 class Fields:
     """The fields of one object, each taken once and checked."""
 
