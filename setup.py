@@ -101,6 +101,7 @@ setup(
     package_data={
         "espnet_probe": ["py.typed"],
         "espnet_probe.report": ["templates/*"],
+        "espnet_probe.listening": ["templates/*"],
         "espnet_probe.study": ["paper_*.csv"],
     },
     install_requires=INSTALL_REQUIRES,
