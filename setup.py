@@ -72,8 +72,14 @@ EXTRAS_REQUIRE = {
         "asteroid-filterbanks>=0.4,<0.5",
         "h5py>=3.11,<4",
     ],
-    # librosa is what features are compared with; ESPnet brings it, but need not.
-    "test": ["pytest>=8.0", "pytest-xdist>=3.5", "librosa>=0.10.2"],
+    "test": [
+        "pytest>=8.0",
+        "pytest-xdist>=3.5",
+        # What features are compared with; ESPnet brings it, but need not.
+        "librosa>=0.10.2",
+        # Drives a Chromium that is on the machine; its own browsers are not downloaded.
+        "playwright>=1.60,<2",
+    ],
     "dev": [
         # Formatters and checkers change their mind between releases: one series each,
         # so that a new release cannot turn `make lint` red without a commit.
@@ -100,7 +106,9 @@ setup(
     packages=find_packages(include=["espnet_probe", "espnet_probe.*"]),
     package_data={
         "espnet_probe": ["py.typed"],
-        "espnet_probe.report": ["templates/*"],
+        "espnet_probe.listening": ["templates/*"],
+        "espnet_probe.page": ["templates/*"],
+        "espnet_probe.page": ["templates/*"],
         "espnet_probe.listening": ["templates/*"],
         "espnet_probe.study": ["paper_*.csv"],
     },
