@@ -106,8 +106,6 @@ setup(
     packages=find_packages(include=["espnet_probe", "espnet_probe.*"]),
     package_data={
         "espnet_probe": ["py.typed"],
-        "espnet_probe.listening": ["templates/*"],
-        "espnet_probe.page": ["templates/*"],
         "espnet_probe.page": ["templates/*"],
         "espnet_probe.listening": ["templates/*"],
         "espnet_probe.study": ["paper_*.csv"],
