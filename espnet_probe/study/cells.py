@@ -63,6 +63,7 @@ class CellReader:
     Attributes:
         notes: What was missing, in words.
         embedders: Whose equal error rates were read.
+        conditions: Those that were read.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class CellReader:
         self.tolerant = tolerant
         self.notes: List[str] = []
         self.embedders: List[str] = []
+        self.conditions: List[str] = []
         self._gaps = Gaps()
         self.described = read_layers(find_layers(folder, probe_exp))
 
@@ -149,7 +151,8 @@ class CellReader:
             self.notes.append(f"not reconstructed: {', '.join(lacking)}")
         chosen = [layer for layer in self.described if layer.name in layers]
         cells: Dict[Key, Cell] = {}
-        for condition in in_order(names):
+        self.conditions = in_order(names)
+        for condition in self.conditions:
             results = read_sets(self.folder, chosen, [names[condition]])[0]
             for row in results.layers:
                 for measure, cell in (

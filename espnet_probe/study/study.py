@@ -11,6 +11,7 @@ from espnet_probe.report.tags import find_reconstruct
 from espnet_probe.scores.claim_table import BASELINE, CLEAN, ROBUST, Key, Table
 from espnet_probe.scores.contrasts import Cell
 from espnet_probe.study.cells import CellReader, condition_of, in_order, is_condition
+from espnet_probe.study.human_cells import HumanReader
 from espnet_probe.study.settings import mel_note, training_note, vocoder_note
 from espnet_probe.study.shared_trials import check_trials
 from espnet_probe.study.word_errors import WordErrors, read_errors
@@ -178,6 +179,7 @@ def read_study(
     embedders: Dict[str, str] = {}
     errors: Dict[Tuple[str, str], WordErrors] = {}
     facts, notes = [f"clean test set: {base}"], []
+    human = HumanReader([model.probe_exp for model in models])
     for model, folder in zip(models, folders):
         title = model.title
         reader = CellReader(folder, model.probe_exp, base, num_draws, seed, tolerant)
@@ -198,6 +200,8 @@ def read_study(
         if max_wer is not None and (rate is None or rate > max_wer):
             reason = said if rate is None else f"{said}, above {max_wer:g} %"
             untrained[pair] = f"{model.training}, {reason}"
+        named = {one: set_of(base, one) for one in conditions or reader.conditions}
+        cells.update(human.cells(model.probe_exp, *pair, own, named))
         notes += [f"{title}: {note}" for note in reader.notes]
         few = len(own) < len(reader.described)
         which = f"those that the paper probes, of {len(reader.described)}"
@@ -214,6 +218,7 @@ def read_study(
         raise ProbeError(
             f"no score of {base} or its noisy copies; run stages 10 and 11"
         )
+    notes += human.notes
     probes = {_probe(model.probe_exp) for model in models}
     if len(probes) > 1:
         notes.append(
