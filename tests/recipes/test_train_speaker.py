@@ -103,3 +103,19 @@ def test_weights_that_are_not_there_are_one_line(recipe: Path) -> None:
     status, said, embedders = score(recipe, "--inference_model", "3epoch.pth")
     assert status == 2 and not embedders
     assert f"there is no {EXP}/3epoch.pth: run stage 5 first" in said
+
+
+def test_options_of_training_are_not_those_of_embedding(recipe: Path) -> None:
+    """spk.sh would hand them to the program of its stage 6, which refuses them."""
+    note = '#!/usr/bin/env bash\necho "$*" >>spk.log\n'
+    (recipe / "spk.sh").write_text(note + f"echo x >{EXP}/RESULTS.md\n")
+    (recipe / "spk.sh").chmod(0o755)
+    (recipe / "data/dev/trial_label").write_text("a-1*b-1 0\n")
+    options = ("--spk_tag", "train_x_raw", "--spk_args", "--max_epoch 1", "--seed", "3")
+    status, said, _ = score(recipe, *options, "--stage", "2", "--stop_stage", "8")
+    assert status == 0, said
+    calls = (recipe / "spk.log").read_text().splitlines()
+    stages = [call.split()[1:4:2] for call in calls]
+    assert stages == [["2", "4"], ["5", "5"], ["6", "8"]]
+    given = [call.split("--spk_args ")[1].split(" --spk_exp")[0] for call in calls]
+    assert given == ["--seed 3 --max_epoch 1"] * 2 + ["--seed 3"]

@@ -109,13 +109,16 @@ if [ -n "${speed_perturb_factors}" ]; then
 fi
 stage_times=${expdir}/stage_times.jsonl
 
-# spk <first stage> <last stage>
+# spk <first stage> <last stage>: spk.sh gives what it is given for training to stage 6,
+# too, whose program has few of these options.
 spk() {
+    local args="--seed ${seed}"
+    [ "$2" -gt 5 ] || args+=" ${spk_args}"
     ./spk.sh --stage "$1" --stop_stage "$2" --python "${python} -m espnet_probe.run" \
         --ngpu "${ngpu}" --nj "${nj}" --dumpdir "${dumpdir}" --expdir "${expdir}" \
         --feats_type "${feats_type}" --speed_perturb_factors "${speed_perturb_factors}" \
         --train_set "${train_set}" --valid_set "${valid_set}" --test_sets "${valid_set}" \
-        --spk_config "${spk_config}" --spk_args "--seed ${seed} ${spk_args}" --spk_exp "${spk_exp}" \
+        --spk_config "${spk_config}" --spk_args "${args}" --spk_exp "${spk_exp}" \
         --inference_config "${inference_config}" --inference_model "${inference_model}" \
         "${spk_opts[@]}"
 }
@@ -233,7 +236,7 @@ if wanted 11 11 && [ -n "${score_sets}" ]; then
             mark_done "${out}/.done" "${score_key}" "${out}"/{trials,verification.json,verification_baseline.json}
         fi
     done
-    # shellcheck disable=SC2046
+    # shellcheck disable=SC2046,SC2086
     ${python} "${_template}"/speaker_table.py $(printf "${result_dir}/verification/%s " ${score_sets}) \
         --output "${result_dir}/VERIFICATION.md"
     stage_end "${stage_times}" "${result_dir}"
