@@ -12,10 +12,9 @@ from espnet_probe.scores.claim_table import (
     Part,
 )
 from espnet_probe.scores.claims import EQUAL_WITHIN, Claim
+from espnet_probe.scores.coverage import ENOUGH
 from espnet_probe.study.study import Study
 
-#: With fewer speakers the intervals know little of how speakers differ.
-FEW_SPEAKERS = 15
 #: How measures are called in words.
 SPOKEN = {EER: "EER", STOI: "STOI", NOISE_KEPT: "noise"}
 #: Exceptions that are listed one by one; the tables have all.
@@ -73,7 +72,7 @@ def warnings(claims: Sequence[Claim]) -> List[str]:
                 for _, key in one.question.terms:
                     least = fewest.get(key.measure, number)
                     fewest[key.measure] = min(least, number)
-    if not fewest or min(fewest.values()) >= FEW_SPEAKERS:
+    if not fewest or min(fewest.values()) >= ENOUGH:
         return []
     each = ", ".join(f"{SPOKEN.get(m, m)}: {n}" for m, n in fewest.items())
     return [

@@ -110,11 +110,11 @@ def test_a_study_is_read_from_its_result_files(study, tmp_path, capsys):
 
 
 def test_few_speakers_are_warned_of_for_all_measures(study, tmp_path, monkeypatch):
-    monkeypatch.setattr(claim_text, "FEW_SPEAKERS", 8)
+    monkeypatch.setattr(claim_text, "ENOUGH", 8)
     content, _ = check(tmp_path, *models(study))
     assert content["warnings"] == []
     # There are mels of 8 of the study's 24 speakers.
-    monkeypatch.setattr(claim_text, "FEW_SPEAKERS", 9)
+    monkeypatch.setattr(claim_text, "ENOUGH", 9)
     content, _ = check(tmp_path, *models(study))
     said = "only 8 speakers (EER: 24, STOI: 24, noise: 8): intervals"
     assert said in content["warnings"][0]
