@@ -130,20 +130,22 @@ def align(first: "Scored", second: "Scored", common: bool) -> "Aligned":
             taken then.
 
     Returns:
-        The trials, and the scores of both.
+        The trials, and the scores of both. One that a list has twice counts twice.
 
     Raises:
         ProbeError: If they have different ones, with counts.
     """
+    from espnet_probe.scores.trial_notation import in_both
+
     if first[0] == second[0]:
         return first[0], first[1], second[1]
     one, other = dict(zip(*first)), dict(zip(*second))
-    both = [trial for trial in one if trial in other]
-    if len(both) < max(len(one), len(other)) and not common:
+    both = in_both(first[0], second[0])
+    if len(both) < max(len(first[0]), len(second[0])) and not common:
         raise ProbeError(
-            f"A has {len(one)} trials, B {len(other)}, both {len(both)} of them: "
-            "expected the same; score both with the same file of trials, or compare "
-            "those that both have with --common"
+            f"A has {len(first[0])} trials, B {len(second[0])}, both {len(both)} of "
+            "them: expected the same; score both with the same file of trials, or "
+            "compare those that both have with --common"
         )
     if not both:
         raise ProbeError("A and B have no trial in common: nothing to compare")

@@ -42,6 +42,7 @@ from espnet_probe.report.verification_section import embedders_of
 from espnet_probe.scores.contrasts import Cell, Contrast, contrast
 from espnet_probe.scores.intervals import NUM_DRAWS, draw_multiplicities
 from espnet_probe.scores.speaker_draws import eer_draws
+from espnet_probe.scores.trial_notation import in_both
 from espnet_probe.scores.verification import eer
 
 #: Means of utterances: the score, and the table with its values.
@@ -199,14 +200,14 @@ def _over_common(tables: Sequence[Scored]) -> Contrast:
         ProbeError: If these are not of both kinds.
     """
     own = [dict(zip(table.trials, table.scores.tolist())) for table, _ in tables]
-    both = [trial for trial in own[0] if trial in own[1]]
+    both = in_both(*(table.trials for table, _ in tables))
     cells = []
     for scores, (_, speakers) in zip(own, tables):
         common = TrialScores(both, np.array([scores[trial] for trial in both]))
         rate = eer(common.scores, common.targets)
         cells.append(_drawn((common, speakers), rate))
     found = contrast([(1.0, cells[0]), (-1.0, cells[1])])
-    counts = " and ".join(str(len(one)) for one in own)
+    counts = " and ".join(str(len(table.trials)) for table, _ in tables)
     basis = f"{found.basis}, the {len(both)} trials that both have, of {counts}"
     return replace(found, basis=basis)
 

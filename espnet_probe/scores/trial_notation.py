@@ -20,6 +20,7 @@ with the sides exchanged, and published rates count them: so they are kept.
 """
 
 import re
+from collections import Counter
 from typing import Callable, Collection, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from espnet_probe.errors import ProbeError
@@ -133,9 +134,9 @@ def with_known_names(trials: List[Trial], known: Collection[str]) -> List[Trial]
         known: The utterances that there are.
 
     Returns:
-        The trials with the first of these names that are all known: as they are
-        written, without the suffix of an audio file, and so with ``-`` in place of
-        ``/``. Where none are all known, as they are written.
+        The trials with the first of these names that are all known, and each of one
+        utterance only: as they are written, without the suffix of an audio file, and
+        so with ``-`` in place of ``/``. Where none are, as they are written.
     """
     utts = {utt for trial in trials for utt in (trial.enrolment, trial.test)}
     if utts <= set(known):
@@ -143,12 +144,29 @@ def with_known_names(trials: List[Trial], known: Collection[str]) -> List[Trial]
     plain = {utt: AUDIO_SUFFIX.sub("", utt) for utt in utts}
     joined = {utt: name.replace("/", "-") for utt, name in plain.items()}
     for names in (plain, joined):
-        if set(names.values()) <= set(known):
+        found = set(names.values())
+        if found <= set(known) and len(found) == len(names):
             return [
                 Trial(names[trial.enrolment], names[trial.test], trial.target)
                 for trial in trials
             ]
     return trials
+
+
+def in_both(first: Iterable[Trial], second: Iterable[Trial]) -> List[Trial]:
+    """Return the trials that two lists have, one that both have twice twice.
+
+    Args:
+        first: Whose order it is.
+        second: The other list.
+    """
+    left = Counter(second)
+    found = []
+    for trial in first:
+        if left[trial] > 0:
+            left[trial] -= 1
+            found.append(trial)
+    return found
 
 
 def count_repeated(trials: Iterable[Trial]) -> int:

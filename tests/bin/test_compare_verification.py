@@ -98,6 +98,24 @@ def test_different_trials_are_refused_or_reduced(folder):
         compare(folder, "--common")
 
 
+def test_a_trial_that_a_list_has_twice_counts_twice(folder):
+    """As in published lists, which score_verification scores as they are."""
+    for layer in ("blstm1", "blstm5"):
+        table = folder / layer / "verification.csv"
+        lines = table.read_text().splitlines(keepends=True)
+        table.write_text("".join([*lines, *lines[1:41]]))
+    whole = compare(folder)
+    assert whole["num_trials"] == 240
+    cut(folder / "blstm5/verification.csv", slice(None, None, -1))
+    result = compare(folder)
+    for key in ("difference_percent", "num_trials"):
+        assert result[key] == whole[key]
+    # The last one is one of those that come twice.
+    cut(folder / "blstm5/verification.csv", slice(1, None))
+    with pytest.raises(ProbeError, match="A has 240 trials, B 239, both 239 of them"):
+        compare(folder)
+
+
 def test_the_order_of_the_trials_plays_no_part(folder):
     expected = compare(folder)
     cut(folder / "blstm5/verification.csv", slice(None, None, -1))

@@ -82,6 +82,12 @@ def test_file_names_become_the_names_of_the_data():
     assert with_known_names(listed, plain[:2]) == listed
 
 
+def test_two_files_do_not_become_one_utterance():
+    for first, second in (("a/b.wav", "a/b.flac"), ("a/b-c.wav", "a-b/c.wav")):
+        listed = parse_trials([f"1 {first} {second}"])
+        assert with_known_names(listed, ["a/b", "a-b-c"]) == listed
+
+
 def test_long_lists_take_no_time():
     lines = [f"{n % 2} u{n} v{n}\n" for n in range(200_000)]
     start = time.process_time()
