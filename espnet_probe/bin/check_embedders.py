@@ -5,13 +5,15 @@ import sys
 from typing import Optional, Sequence
 
 from espnet_probe.bin.cli import run
+from espnet_probe.errors import ProbeError
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of this command."""
     parser = argparse.ArgumentParser(
         description="Check names, folders, weights and packages of speaker embedders, "
-        "without loading a model, and print what files and tables call each.",
+        "without loading a model, and print what files and tables call each, "
+        "a line each, in the order given.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
@@ -29,13 +31,19 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         cmd: Arguments; None for ``sys.argv``.
 
     Raises:
-        ProbeError: If one cannot be had; the message says what is missing.
+        ProbeError: If one cannot be had, with what is missing, or two have one name.
     """
     args = get_parser().parse_args(cmd)
     from espnet_probe.speakers.spec import check_spec
 
-    for text in args.embedder:
-        print(check_spec(text).label)
+    labels = [check_spec(text).label for text in args.embedder]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ProbeError(
+                f"got {' '.join(args.embedder)}: two of them would be called {label}; "
+                "leave one out, or give one of the folders another name"
+            )
+    print("\n".join(labels))
 
 
 if __name__ == "__main__":

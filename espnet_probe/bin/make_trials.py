@@ -32,6 +32,18 @@ def get_parser() -> argparse.ArgumentParser:
         required=True,
         help="number of trials in total, even: half target, half non-target",
     )
+    add_ways(parser)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draw")
+    parser.add_argument("--output", type=Path, required=True, help="file to write")
+    return parser
+
+
+def add_ways(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which pairs are drawn.
+
+    Args:
+        parser: Gets them.
+    """
     parser.add_argument(
         "--gender",
         type=Path,
@@ -50,9 +62,6 @@ def get_parser() -> argparse.ArgumentParser:
         help="where the set gives fewer pairs, take as many as there are instead of "
         "stopping with an error",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the draw")
-    parser.add_argument("--output", type=Path, required=True, help="file to write")
-    return parser
 
 
 def main(cmd: Optional[Sequence[str]] = None) -> None:

@@ -19,3 +19,8 @@ def test_labels_of_embedders_that_are_there(
     # Published models are looked for when they are loaded.
     check_embedders.main(["espnet:espnet/voxcelebs12_rawnet3"])
     assert capsys.readouterr().out == "espnet-voxcelebs12_rawnet3\n"
+
+
+def test_two_that_files_could_not_tell_apart_are_refused() -> None:
+    with pytest.raises(ProbeError, match="two of them would be called espnet-b; "):
+        check_embedders.main(["espnet:a/b", "espnet:a/x", "espnet:c/b"])

@@ -129,7 +129,15 @@ case "${module}" in
     espnet_probe.bin.make_trials)
         leave "$(value --output)"
         ;;
-    espnet_probe.bin.check_embedders) ;;
+    espnet_probe.bin.check_embedders)
+        for spec in "${args[@]}"; do
+            [ "${spec}" = "${spec#*:}" ] || spec="${spec%%:*}-$(basename "${spec#*:}")"
+            echo "${spec}"
+        done
+        ;;
+    espnet_probe.bin.check_trials_args)
+        value --gender
+        ;;
     espnet_probe.bin.score_verification)
         suffix=$(value --suffix)
         for dir in $(values --output_dir); do

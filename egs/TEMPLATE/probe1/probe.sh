@@ -365,6 +365,7 @@ if [ ${stage} -le 9 ] && [ ${stop_stage} -ge 9 ] && ! [[ " ${skip_stages} " =~ [
         _key=$(work_key "vocode ${vocoder_preset} ${vocoder_args}" "${_dir}/.reconstruct.done")
         if todo "${_marker}" "${_key}" "${_dir}"; then
             _logdir="${_dir}/logdir"
+            drop_scores "${_dir}" verification quality recognition
             _nj=$(min "${inference_nj}" "$(<"${_dir}"/natural/wav.scp wc -l)")
             _opts="--utt2num_samples ${data_feats}/${dset}/utt2num_samples --mel_config ${_dir}/mel.yaml"
             _opts+=" --preset ${vocoder_preset} --ngpu ${inference_ngpu} ${vocoder_args} --dirs"

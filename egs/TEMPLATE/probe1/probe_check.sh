@@ -89,6 +89,7 @@ log "Skipped stages: ${skip_stages}"
 . "${_template}"/probe_verification.sh
 if will_run 10 10; then
     check_embedders
+    check_trials_args
 fi
 
 # The upstream

@@ -4,14 +4,11 @@
 # An embedder is NAME or NAME:MODEL, as in espnet_probe/speakers/spec.py, MODEL being a
 # folder or a published model.
 
+declare -A embedder_labels=([ge2e]=ge2e) # As check_embedders was told them.
+
 # embedder_label <embedder>: prints what its files and tables call it.
 embedder_label() {
-    local name=${1%%:*} model=${1#*:}
-    if [ "${name}" = "$1" ]; then
-        echo "${name}"
-    else
-        echo "${name}-$(basename "${model}" | tr -c 'A-Za-z0-9._\n-' _)"
-    fi
+    echo "${embedder_labels[$1]}"
 }
 
 # embedder_files <embedder>: prints the files of a model on this machine, one a line.
@@ -26,7 +23,7 @@ embedder_files() {
 
 # check_embedders: refuses what no embedder can be made of, before any work.
 check_embedders() {
-    local spec name model labels=
+    local spec name model said labels number=0
     [ -n "${embedder// /}" ] || fail "--embedder is empty: expected ge2e, or NAME:MODEL"
     for spec in ${embedder}; do
         name=${spec%%:*}
@@ -43,18 +40,42 @@ check_embedders() {
                 fail "--embedder ${spec}: expected one or several of ge2e, espnet:MODEL, speechbrain:MODEL, thin_resnet:MODEL"
                 ;;
         esac
-        if [[ " ${labels} " == *" $(embedder_label "${spec}") "* ]]; then
-            fail "--embedder ${embedder}: two of them would be called $(embedder_label "${spec}"); give one of the folders another name"
-        fi
-        labels+=" $(embedder_label "${spec}")"
     done
     for spec in ${embedder}; do
         [ "${spec}" != ge2e ] || check_ge2e
     done
-    # Python knows which packages and files a model needs; the default has been checked.
+    # Python knows which packages and files a model needs and what it is called; the
+    # default has been checked.
     if [ "${embedder}" != ge2e ]; then
-        ${python} -m espnet_probe.bin.check_embedders ${embedder} || exit 2
+        said=$(${python} -m espnet_probe.bin.check_embedders ${embedder}) || exit 2
+        readarray -t labels <<<"${said}"
+        for spec in ${embedder}; do
+            embedder_labels[${spec}]=${labels[number]}
+            number=$((number + 1))
+        done
     fi
+}
+
+# check_trials_args: refuses what make_trials does not take, before any work.
+check_trials_args() {
+    local gender
+    [ -n "${trials_args// /}" ] || return 0
+    gender=$(${python} -m espnet_probe.bin.check_trials_args ${trials_args}) || exit 2
+    # Stage 1 may be what makes it.
+    if [ -n "${gender}" ] && ! will_run 1 1 && [ ! -f "${gender}" ]; then
+        fail "--trials_args ${trials_args}: there is no file ${gender}"
+    fi
+}
+
+# drop_scores <folder of the set's reconstructions> <kind>...: removes scores of sounds or
+# trials that are to be made anew. Not all are scored again in the same call: those of
+# another embedder, or of a stage that is left out, would pass for scores of the new ones.
+drop_scores() {
+    local dir=$1 kind
+    shift
+    for kind in "$@"; do
+        rm -f "${dir}"/*/"${kind}"{,_*}.{json,csv}
+    done
 }
 
 # check_ge2e: the weights lie where espnet_probe.bin.fetch_ge2e puts them.
@@ -73,6 +94,7 @@ make_set_trials() {
     marker="${dir}/.trials.done"
     key=$(work_key "trials ${num_pairs} ${seed} ${utt2spk}${trials_args:+ ${trials_args}}" "${utt2spk}" "${dir}"/natural/wav.scp)
     if todo "${marker}" "${key}" "${dir}/trials"; then
+        drop_scores "${dir}" verification
         ${python} -m espnet_probe.bin.make_trials --utt2spk "${utt2spk}" \
             --num_pairs "${num_pairs}" --at_most --seed "${seed}" ${trials_args} --output "${dir}/trials"
         mark_done "${marker}" "${key}" "${dir}/trials"
