@@ -3,12 +3,14 @@
 import argparse
 import math
 from pathlib import Path
-from typing import Callable, Collection, Dict, List, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, List, Optional, Tuple
 
 import numpy as np
 import torch
+from espnet2.iterators.abs_iter_factory import AbsIterFactory
 from espnet2.tasks.abs_task import AbsTask, optim_classes
 from espnet2.train.collate_fn import CommonCollateFn
+from espnet2.train.distributed_utils import DistributedOption
 from espnet2.utils.types import int_or_none, str2bool, str_or_none
 
 from espnet_probe.errors import ProbeError
@@ -84,6 +86,21 @@ class ProbeTask(AbsTask):
             "the probes are applied: what is recovered without the states' order is "
             "the average of an utterance",
         )
+        group.add_argument(
+            "--num_tensorboard_utterances",
+            type=int,
+            default=2,
+            help="With --use_tensorboard true: the first so many utterances of the "
+            "validation data are shown after each epoch, with the mel of the recording "
+            "and of each layer; 0 shows none",
+        )
+        group.add_argument(
+            "--tensorboard_sound_interval",
+            type=int,
+            default=5,
+            help="These mels are made audible every so many epochs and in the last "
+            "one; 0 makes no sound",
+        )
         probe_choices.add_arguments(group)
         parser.set_defaults(
             # The names of dumped layers are not known beforehand.
@@ -147,6 +164,11 @@ class ProbeTask(AbsTask):
             ProbeError: If the upstream, the dumps, the data or the statistics do
                 not do, or a training to be resumed had other settings.
         """
+        for name in ("num_tensorboard_utterances", "tensorboard_sound_interval"):
+            if getattr(args, name) < 0:
+                raise ProbeError(
+                    f"--{name}: got {getattr(args, name)}, expected 0 or more"
+                )
         # Named or not, dumps or not: the configuration records one model.
         find_choice(args)
         source = live_source(args) if args.states == "live" else dump_source(args)
@@ -174,6 +196,36 @@ class ProbeTask(AbsTask):
             shuffle_states=args.shuffle_states,
         )
         return model
+
+    @classmethod
+    def build_iter_factory(
+        cls,
+        args: argparse.Namespace,
+        distributed_option: DistributedOption,
+        mode: str,
+        kwargs: Optional[Dict[str, Any]] = None,
+    ) -> AbsIterFactory:
+        """Return what gives an epoch's batches; the arguments are those of ESPnet's.
+
+        With the validation data come the examples for TensorBoard, as
+        ``args.examples``: ESPnet builds those of its own only for its drawings with
+        matplotlib.
+        """
+        build = super().build_iter_factory
+        if mode == "valid" and not args.collect_stats:
+            number = args.num_tensorboard_utterances if args.use_tensorboard else 0
+            # A few sounds are not worth starting processes that read them.
+            few = {
+                "num_att_plot": number,
+                "num_workers": 0,
+                "iterator_type": "sequence",
+            }
+            own = argparse.Namespace(**{**vars(args), **few})
+            args.examples = (
+                build(own, distributed_option, "plot_att") if number > 0 else None
+            )
+        factory: AbsIterFactory = build(args, distributed_option, mode, kwargs)
+        return factory
 
     @classmethod
     def build_optimizers(

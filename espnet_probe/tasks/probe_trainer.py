@@ -7,8 +7,11 @@ are done layer by layer. ESPnet means this method to be overridden (see the
 docstring of its ``Trainer``).
 """
 
+import argparse
 import logging
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import torch
@@ -20,12 +23,39 @@ from espnet2.train.abs_espnet_model import AbsESPnetModel
 from espnet2.train.distributed_utils import DistributedOption
 from espnet2.train.reporter import SubReporter, aggregate
 from espnet2.train.trainer import Trainer, TrainerOptions
+from espnet2.utils.build_dataclass import build_dataclass
 
 from espnet_probe.tasks.layer_plateau import LayerPlateau
+from espnet_probe.tasks.tensorboard import Diary, Gallery
+
+
+@dataclass
+class ProbeTrainerOptions(TrainerOptions):
+    """ESPnet's options of a training, and those of the pictures in TensorBoard.
+
+    Attributes:
+        num_tensorboard_utterances: How many are shown.
+        tensorboard_sound_interval: Epochs from one with sounds to the next.
+        examples: Gives these utterances, one a batch; None if none are shown.
+    """
+
+    num_tensorboard_utterances: int
+    tensorboard_sound_interval: int
+    examples: Optional[AbsIterFactory]
 
 
 class ProbeTrainer(Trainer):
     """Trains the probes of all layers in one run, each as if it were alone."""
+
+    @classmethod
+    def build_options(cls, args: argparse.Namespace) -> TrainerOptions:
+        """Return the options.
+
+        Args:
+            args: Those of the task, with ``examples``.
+        """
+        options: TrainerOptions = build_dataclass(ProbeTrainerOptions, args)
+        return options
 
     @classmethod
     def run(
@@ -49,8 +79,8 @@ class ProbeTrainer(Trainer):
             schedulers=schedulers,
             train_iter_factory=train_iter_factory,
             valid_iter_factory=valid_iter_factory,
-            # Probes have no attention.
-            plot_attention_iter_factory=None,
+            # Probes have no attention: ESPnet's would only say so.
+            plot_attention_iter_factory=trainer_options.examples,
             trainer_options=trainer_options,
             distributed_option=distributed_option,
         )
@@ -139,6 +169,41 @@ class ProbeTrainer(Trainer):
             for name in inner.layer_names
             if f"loss_{name}" in reporter.stats
         }
+
+    @classmethod
+    @torch.no_grad()
+    def plot_attention(
+        cls,
+        model: torch.nn.Module,
+        output_dir: Optional[Path],
+        summary_writer: Any,
+        iterator: Iterable[Tuple[List[str], Dict[str, torch.Tensor]]],
+        reporter: SubReporter,
+        options: TrainerOptions,
+    ) -> None:
+        """Write mels and sounds of a few utterances to TensorBoard.
+
+        The arguments are those of ESPnet's trainer, which calls this after each
+        epoch's validation in the first process.
+        """
+        assert isinstance(options, ProbeTrainerOptions)
+        epoch = reporter.get_epoch()
+        if summary_writer is None or options.no_forward_run:
+            return
+        folder = Path(options.output_dir) / "tensorboard"
+        diary = Diary(folder, options.resume, epoch)
+        if epoch <= diary.last:
+            return
+        every = options.tensorboard_sound_interval
+        audible = every > 0 and (epoch % every == 0 or epoch == options.max_epoch)
+        model.eval()
+        inner: Any = model
+        gallery = Gallery(inner, summary_writer, epoch, diary.last == 0, audible)
+        for utt_ids, batch in iterator:
+            device = "cuda" if options.ngpu > 0 else "cpu"
+            gallery.show(utt_ids[0], to_device({**batch, "utt_id": utt_ids}, device))
+        summary_writer.flush()
+        diary.write(epoch)
 
 
 class StepCounts:
