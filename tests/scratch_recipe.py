@@ -28,6 +28,7 @@ PROBING = [
     "make_trials",
     "score_verification",
     "score_quality",
+    "make_listening_test",
     "make_report",
 ]
 

@@ -156,6 +156,17 @@ case "${module}" in
     espnet_probe.bin.score_wer)
         leave "${output}"/wer.{json,csv}
         ;;
+    espnet_probe.bin.make_listening_test)
+        if [ -n "${NO_TEST:-}" ]; then
+            echo "no listening test: too few triplets"
+        else
+            leave "$(value --exp)"/listening/{key.json,page/index.html}
+            echo "the page"
+        fi
+        ;;
+    espnet_probe.bin.score_listening_test)
+        leave "${output}"/listening.{json,csv}
+        ;;
     espnet_probe.bin.make_report)
         if [ -n "$(value --model)" ]; then
             leave "${output}/RESULTS.md"

@@ -35,11 +35,11 @@ def test_each_control_goes_through_its_stages(recipe: Recipe) -> None:
     training = ["launch", "probe_train", "probe_inference", "vocode"]
     scoring = ["score_verification", "score_quality"]
     assert recipe.modules == [
-        *PROBING[:-1],
+        *PROBING[:-2],
         # Other states; the same target, trials and originals.
         *("dump_hidden", *training, *scoring),
         *(*training, *scoring),
-        "make_report",
+        *PROBING[-2:],
     ]
     report = recipe.call("make_report")
     assert f"--probe_exp {OWN} " in report

@@ -24,7 +24,7 @@ skip_data_prep=false  # Skip data preparation: stages 1-4.
 skip_train=false      # Skip statistics and training: stages 6-7.
 skip_eval=false       # Skip reconstruction, scores and report: stages 8-14.
 skip_recognition=     # Skip stage 12; by default where there is no text or no recogniser.
-skip_listening=true   # Skip the listening test: stage 13.
+skip_listening=       # Skip stage 13; by default where the set is too small for it.
 skip_packing=true     # Skip the packing stage: stage 15.
 skip_upload_hf=true   # Skip uploading to huggingface: stage 16.
 ngpu=1                # The number of gpus in training ("0" uses cpu).
@@ -98,6 +98,9 @@ judge_zip=            # Or a file that ESPnet's pack made.
 recognition_config=   # Config for recognition, e.g. conf/decode_asr.yaml.
 recognition_args=     # Arguments for recognition, e.g. "--beam_size 1".
 
+# Listening test related
+listening_args=       # Arguments for making it, e.g. "--num_sheets 8 --same_gender".
+
 # [Task dependent] Set the datadir name created by local/data.sh
 train_set=            # Name of training set; by default the one --upstream_exp was trained on.
 valid_set=            # Name of validation set; by default that of --upstream_exp.
@@ -133,6 +136,7 @@ fi
 . "${_template}"/probe_check.sh
 . "${_template}"/probe_noise.sh
 . "${_template}"/probe_recognition.sh
+. "${_template}"/probe_listening.sh
 
 # ========================== Main stages start from here. ==========================
 
@@ -438,7 +442,7 @@ fi
 run_controls
 
 if [ ${stage} -le 13 ] && [ ${stop_stage} -ge 13 ] && ! [[ " ${skip_stages} " =~ [[:space:]]13[[:space:]] ]]; then
-    not_there_yet 13 "the listening test"
+    run_listening_test
 fi
 
 if [ ${stage} -le 14 ] && [ ${stop_stage} -ge 14 ] && ! [[ " ${skip_stages} " =~ [[:space:]]14[[:space:]] ]]; then

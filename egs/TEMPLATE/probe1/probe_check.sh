@@ -72,11 +72,16 @@ if [ "${num_pairs}" -lt 2 ] || [ $((num_pairs % 2)) -ne 0 ]; then
     fail "--num_pairs ${num_pairs}: expected a positive even number, half of it target"
 fi
 
+case "${skip_listening}" in
+    "" | true | false) ;;
+    *) fail "--skip_listening ${skip_listening}: expected true or false, or nothing: where the set is too small" ;;
+esac
+
 # Some stages are left out unless they were asked for: by their option, or by a range
 # that holds no other stage.
 if in_range 1 11 || in_range 14 14; then
     [ "${skip_recognition}" != true ] || skip_stages+=" 12"
-    ! "${skip_listening}" || skip_stages+=" 13"
+    [ "${skip_listening}" != true ] || skip_stages+=" 13"
     ! "${skip_packing}" || skip_stages+=" 15"
     ! "${skip_upload_hf}" || skip_stages+=" 16"
 fi
