@@ -1,0 +1,24 @@
+// A button at every table that saves it.
+
+function tableRows(table) {
+  return [...table.rows].map((row) =>
+    [...row.cells].map((cell) => cell.textContent.replace(/\s+/g, " ").trim()),
+  );
+}
+
+function addTableButtons() {
+  for (const table of document.querySelectorAll("table[data-title]")) {
+    const { title } = table.dataset;
+    const block = table.closest(".table-block");
+    const before = block.querySelector("summary");
+    const save = () => saveCsv(tableRows(table), `${fileName(title)}.csv`);
+    before.after(el("p", { class: "saves" }, "Save ", el("button", { type: "button", "aria-label": `Save ${title} as CSV`, onclick: save }, "CSV")));
+  }
+}
+
+// A link to a table opens it.
+function openLinked() {
+  const id = location.hash.slice(1);
+  const found = id && !id.includes("=") ? document.getElementById(id) : null;
+  if (found && found.tagName === "DETAILS") found.open = true;
+}
