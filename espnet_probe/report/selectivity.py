@@ -8,7 +8,7 @@ speaker hard for both (see ``scores/contrasts.py``).
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -49,7 +49,7 @@ from espnet_probe.scores.verification import eer
 MEANS = ((L1, "l1.csv"), (STOI, "quality.csv"), (PESQ, "quality.csv"))
 #: Pooled rates: the score, its errors and what they are divided by.
 POOLED = ((WER, "errors", "words"), (CER, "char_errors", "chars"))
-RECOGNITION = "recognition.csv"
+RECOGNITION, JUDGED = "recognition.csv", "recognition.json"
 SEED = 0
 
 #: Scored trials, and who speaks each utterance of them.
@@ -115,6 +115,53 @@ def pooled_cell(row: Row, metric: Metric, errors: str, units: str) -> Cell:
         drawn=tuple(str(name) for name in names),
         source=str(table),
     )
+
+
+def _asked(row: Row, units: str) -> Dict[str, str]:
+    """Return the utterances that were recognised, and how long each is, as written."""
+    try:
+        rows = read_csv(row.folder / RECOGNITION, ("utt_id", units))
+    except ProbeError:
+        return {}
+    return {one["utt_id"]: one[units] for one in rows}
+
+
+def _judge(row: Row) -> Tuple[Any, Any]:
+    """Return which recogniser judged a row, and its settings."""
+    judge = row.documents.get(row.folder / JUDGED, {}).get("judge")
+    found = judge if isinstance(judge, dict) else {}
+    return found.get("hash"), found.get("decoding")
+
+
+def pooled_difference(
+    layer: Row, control: Row, metric: Metric, errors: str, units: str
+) -> Contrast:
+    """Return a pooled error rate of one row minus that of another.
+
+    Args:
+        layer: The one; both have the rate.
+        control: The other.
+        metric: The rate.
+        errors: See :func:`pooled_cell`.
+        units: Likewise.
+
+    Returns:
+        The difference; without interval where the two are not of the same sentences
+        or the same recogniser.
+    """
+    pair = layer, control
+    why = ""
+    if _judge(layer) != _judge(control):
+        why = "another recogniser, or other settings, for one of the two"
+    else:
+        asked = [_asked(row, units) for row in pair]
+        if all(asked) and asked[0] != asked[1]:
+            why = "other utterances for one of the two"
+    if why:
+        values = [_plain(row.values[metric.key]).value for row in pair]
+        return Contrast(values[0] - values[1], basis=why)
+    cells = [pooled_cell(row, metric, errors, units) for row in pair]
+    return contrast([(1.0, cells[0]), (-1.0, cells[1])])
 
 
 class TrialCells:
@@ -279,10 +326,7 @@ def differences(
     for metric, errors, units in POOLED:
         difference = None
         if all(row.values[metric.key].mean is not None for row in (layer, control)):
-            rates = [
-                pooled_cell(row, metric, errors, units) for row in (layer, control)
-            ]
-            difference = contrast([(1.0, rates[0]), (-1.0, rates[1])])
+            difference = pooled_difference(layer, control, metric, errors, units)
         found.append(Difference(metric.title, metric, difference))
     return found
 

@@ -157,6 +157,35 @@ def test_a_list_that_is_newer_than_the_scores_is_told_apart(tmp_path: Path) -> N
         read(exps)
 
 
+@pytest.mark.parametrize("changed", ["judge", "utterances", "words"])
+def test_rates_of_other_recognisers_or_sentences_are_not_paired(
+    tmp_path: Path, changed: str
+) -> None:
+    probe_exp, _ = make_verified(tmp_path)
+    exps = {"model": probe_exp, **make_controls(probe_exp)}
+    own = exps["random"] / SET / "cnn1"
+    table, summary = own / "recognition.csv", own / "recognition.json"
+    lines = table.read_text().splitlines(keepends=True)
+    if changed == "judge":
+        document = json.loads(summary.read_text())
+        document["judge"] = {**document["judge"], "hash": "another"}
+        summary.write_text(json.dumps(document))
+    elif changed == "utterances":
+        table.write_text("".join([*lines[:-1], lines[-1].replace(UTTS[-1], "odd")]))
+    else:
+        utt, _, rest = lines[-1].split(",", 2)
+        table.write_text("".join([*lines[:-1], f"{utt},99,{rest}"]))
+    results = read(exps)
+    one = found(results, "cnn1", "random")["WER (%)"]
+    pair = [
+        row(results, name).values["wer_percent"] for name in ("cnn1", "random cnn1")
+    ]
+    assert pair[0].mean is not None and pair[1].mean is not None
+    assert one.value == pair[0].mean - pair[1].mean
+    assert one.low is None and "for one of the two" in one.basis
+    assert found(results, "cnn1", "shuffled")["WER (%)"].low is not None
+
+
 def test_pairing_narrows_the_interval_of_words(exps: Dict[str, Path]) -> None:
     results = read(exps)
     one = found(results, "blstm1", "random")["WER (%)"]
