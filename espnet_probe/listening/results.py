@@ -20,10 +20,12 @@ from espnet_probe.listening.key_format import REPEAT, TRIAL, Item, Key
 from espnet_probe.scores.agreement import Agreement, agreement, consistency
 from espnet_probe.scores.intervals import Interval
 from espnet_probe.scores.listening import (
+    Answered,
     error_rate,
     errors_by_margin,
     human_mean,
     machine_error,
+    rate_difference,
 )
 from espnet_probe.scores.speaker_draws import eer_interval
 from espnet_probe.scores.verification import eer
@@ -41,6 +43,8 @@ DEFINITIONS = {
     "error_percent_ci95": "95 % interval by a bootstrap that draws listeners and "
     "triplets separately (Owen, 2007), never narrower than Clopper's and Pearson's of "
     "as many independent answers; 'over' says what was drawn",
+    "steps.rise": "points by which the error of the next layer is higher, with an "
+    "interval over the same listeners",
     "embedders.error_percent": "share of the same triplets, each counted once, in "
     "which the embedder scores X and the wrong speaker higher: the same definition",
     "embedders.eer_percent": "equal error rate of the pairs X, A and X, B of the same "
@@ -50,6 +54,9 @@ DEFINITIONS = {
     "consistency.percent": "of the items heard a second time in one sheet, how many "
     "were answered by the same speaker again",
 }
+
+#: Rows of a report that are no layers.
+CONTROLS = ("natural", "oracle")
 
 #: Columns of the table of answers.
 COLUMNS = (
@@ -141,9 +148,13 @@ def _natural(name: str) -> List[Tuple[int, Union[int, str]]]:
 
 
 def _in_order(places: Sequence[Place], key: Key) -> List[Place]:
-    """Sort by experiment, set and layer, as the key's settings list the layers."""
+    """Sort by experiment, set and layer, as the key's settings list the layers.
+
+    What is no layer, as natural speech, comes first if they do not list it.
+    """
     listed = key.settings.get("layers")
     names = [str(one) for one in listed] if isinstance(listed, list) else []
+    names = [*(one for one in CONTROLS if one not in names), *names]
 
     def order(place: Place) -> Tuple[Any, ...]:
         exp, subset, condition, layer = place
@@ -264,6 +275,38 @@ def _equal_error(
     }
 
 
+def _answered(heard: Sequence[Heard]) -> Answered:
+    return Answered(
+        np.array([one.wrong for one in heard], dtype=np.float64),
+        [one.listener for one in heard],
+        [one.triplet for one in heard],
+    )
+
+
+def _steps(
+    by_place: Mapping[Place, Sequence[Heard]], key: Key, num_draws: int, seed: int
+) -> List[Dict[str, Any]]:
+    """Return how much the error rises from each layer to the next of a set."""
+    places = [p for p in _in_order(list(by_place), key) if p[-1] not in CONTROLS]
+    found = []
+    for one, other in zip(places, places[1:]):
+        if one[:-1] != other[:-1]:
+            continue
+        pair = _answered(by_place[one]), _answered(by_place[other])
+        rise = rate_difference(*pair, num_draws, seed)
+        found.append(
+            {
+                **dict(zip(("exp", "set", "condition"), one)),
+                "from": one[-1],
+                "to": other[-1],
+                "rise": rise.value,
+                **_interval("rise", rise.interval),
+                "over": rise.over,
+            }
+        )
+    return found
+
+
 def _rate(
     place: Place,
     heard: Sequence[Heard],
@@ -282,9 +325,9 @@ def _rate(
         num_draws: Number of bootstrap samples.
         seed: Seed of the draws.
     """
-    wrong = np.array([one.wrong for one in heard], dtype=np.float64)
-    people, names = [one.listener for one in heard], [one.triplet for one in heard]
-    rate = error_rate(wrong, people, names, num_draws, seed)
+    answered = _answered(heard)
+    wrong = answered.wrong
+    rate = error_rate(*answered, num_draws, seed)
     speakers = {one.item.speaker_of(side) for one in heard for side in ("A", "B")}
     every = [*wrong, *(one.wrong for one in left_out)]
     found = {
@@ -367,6 +410,7 @@ def score(
         "sheets": len(sheets),
         "answers": len(heard),
         "rates": rates,
+        "steps": _steps(by_place, key, num_draws, seed),
         "agreement": _agreement(_agree(heard, num_draws, seed)),
         "consistency": _consistency(sheets, num_draws, seed),
         "attention": _attention(collected),

@@ -14,6 +14,8 @@ HUMAN = Metric("error_percent", "human error (%)", 1, False)
 PAIRS = Metric("eer_percent", "EER of the pairs (%)", 1, False)
 #: What an interval over both listeners and triplets is said to be over.
 BOTH = "listeners and triplets"
+#: What is no layer of the model, but can be listened to as well.
+CONTROLS = ("natural", "oracle")
 COUNTS = {name: name for name in ("answers", "listeners", "triplets")}
 
 

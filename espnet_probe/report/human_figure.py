@@ -7,12 +7,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from espnet_probe.report.embedder_curves import colour_of
-from espnet_probe.report.figures import Theme, draw_curve, dress, name_layers
-from espnet_probe.report.human import Human, HumanRate
+from espnet_probe.report.figures import (
+    LINES,
+    Theme,
+    draw_curve,
+    dress,
+    name_layers,
+)
+from espnet_probe.report.human import CONTROLS, Human, HumanRate
 from espnet_probe.report.values import Value, printable
 
 #: The theme's colour and the marker of each embedder, and again from the first.
-LOOKS = (("oracle", "s"), ("natural", "^"), ("random", "D"), ("shuffled", "v"))
+LOOKS = (("random", "s"), ("shuffled", "^"), ("oracle", "D"), ("natural", "v"))
 #: Layers between the points of one curve and the next.
 SHIFT = 0.1
 #: Error of guessing, in percent.
@@ -22,7 +28,10 @@ COLUMNS = 3
 
 
 def _panel(axes: Axes, rates: Sequence[HumanRate], theme: Theme) -> None:
-    """Draw one experiment and set."""
+    """Draw one experiment and set: layers as points, controls as lines with bands."""
+    for control in (one for one in rates if one.layer in CONTROLS):
+        _control(axes, control, theme)
+    rates = [one for one in rates if one.layer not in CONTROLS]
     names = list(dict.fromkeys(name for one in rates for name in one.embedders))
     axes.axhline(CHANCE, color=theme.ink, alpha=0.6, linewidth=1, linestyle=":")
     middle = len(names) / 2
@@ -47,6 +56,16 @@ def _panel(axes: Axes, rates: Sequence[HumanRate], theme: Theme) -> None:
     name_layers(axes, [one.layer for one in rates])
     axes.set_ylim(bottom=0.0)
     dress(axes, theme)
+
+
+def _control(axes: Axes, rate: HumanRate, theme: Theme) -> None:
+    if rate.error.mean is None:
+        return
+    colour = theme.controls[rate.layer]
+    if rate.error.ci95 is not None:
+        axes.axhspan(*rate.error.ci95, color=colour, alpha=0.12, linewidth=0)
+    words, style = f"listeners, {rate.layer}", LINES[rate.layer]
+    axes.axhline(rate.error.mean, color=colour, linestyle=style, label=words)
 
 
 def draw_human(rates: Sequence[HumanRate], theme: Theme) -> Optional[Figure]:
@@ -112,7 +131,7 @@ def _draw(
         list(handles.values()),
         list(handles),
         loc="outside lower center",
-        ncols=min(3, len(handles)),
+        ncols=min(2 * columns, len(handles)),
         frameon=False,
         fontsize="small",
         labelcolor=theme.ink,

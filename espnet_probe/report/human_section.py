@@ -2,11 +2,12 @@
 
 from functools import partial
 from pathlib import Path
-from typing import List, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from espnet_probe.report.figures import save_figure
 from espnet_probe.report.files import slug
 from espnet_probe.report.human import (
+    CONTROLS,
     FILE,
     HUMAN,
     PAIRS,
@@ -39,24 +40,28 @@ def _line(one: HumanRate, names: Sequence[str], path: Path) -> Line:
     for name in names:
         error, pairs = one.embedders.get(name, (no_value(), no_value()))
         cells += [full_text(error, HUMAN), full_text(pairs, PAIRS)]
-    return Line(one.layer, cells, [path])
+    return Line(one.layer, cells, [path], one.layer not in CONTROLS)
 
 
-def human_section(human: Human, rates: Sequence[HumanRate], folder: Path) -> Section:
+def human_section(
+    human: Human, rates: Sequence[HumanRate], folder: Optional[Path]
+) -> Section:
     """Return the section of one experiment and set.
 
     Args:
         human: The results of the listening test.
         rates: Those of the experiment and set, in network order.
-        folder: Where the plot goes.
+        folder: Where the plot goes; None for no plot.
     """
     names = list(dict.fromkeys(name for one in rates for name in one.embedders))
     head = [HUMAN.title, "answers", "listeners", "triplets", "interval over", "kappa"]
     for name in names:
         head += [f"{name}, same triplets (%)", f"{name}, {PAIRS.title}"]
     lines = [_line(one, names, human.path) for one in rates]
-    path = folder / f"{slug(rates[0].set)}_human"
-    figure = save_figure(partial(draw_human, rates), path, TITLE)
+    figure = None
+    if folder is not None:
+        path = folder / f"{slug(rates[0].set)}_human"
+        figure = save_figure(partial(draw_human, rates), path, TITLE)
     warning = [f"{human.warning}."] if human.warning else []
     about = [*warning, ABOUT, *human.facts]
     figures = [] if figure is None else [figure]
@@ -64,14 +69,14 @@ def human_section(human: Human, rates: Sequence[HumanRate], folder: Path) -> Sec
 
 
 def human_sections(
-    probe_exp: Path, subset: str, folder: Path
+    probe_exp: Path, subset: str, folder: Optional[Path]
 ) -> Tuple[List[Section], List[str]]:
     """Return what listeners said of a set of an experiment.
 
     Args:
         probe_exp: The probe experiment; its ``listening/listening.json`` is read.
         subset: The name of the set.
-        folder: Where the plot goes.
+        folder: Where the plot goes; None for no plot.
 
     Returns:
         The section, if the test was held on this set; and what is missing, in words.

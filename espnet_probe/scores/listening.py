@@ -28,7 +28,7 @@ References
 """
 
 from dataclasses import dataclass
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,19 +141,39 @@ def two_way_draws(
     Returns:
         ``(num_draws,)``, NaN where no answer was drawn.
     """
-    shape = int(listeners.max()) + 1, int(triplets.max()) + 1
     rng = np.random.default_rng(seed)
-    people = np.ones((num_draws, shape[0]), dtype=np.int64)
+    num_listeners = int(listeners.max()) + 1
+    people = np.ones((num_draws, num_listeners), dtype=np.int64)
     if draw_listeners:
-        people = draw_multiplicities(shape[0], num_draws, rng)
-    items = draw_multiplicities(shape[1], num_draws, rng)
+        people = draw_multiplicities(num_listeners, num_draws, rng)
+    return _means(values, listeners, triplets, people, rng)
+
+
+def _means(
+    values: NDArray[np.float64],
+    listeners: NDArray[np.int64],
+    triplets: NDArray[np.int64],
+    people: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Draw triplets and return the mean in each draw, ``(draws,)``.
+
+    Args:
+        values: ``(answers,)``.
+        listeners: ``(answers,)``, columns of ``people``.
+        triplets: ``(answers,)``, numbers from 0.
+        people: ``(draws, listeners)``, how often each listener was drawn.
+        rng: Source of randomness.
+    """
+    shape = people.shape[1], int(triplets.max()) + 1
+    items = draw_multiplicities(shape[1], len(people), rng)
     sums, counts = (
         coo_matrix((one, (listeners, triplets)), shape=shape).tocsr()
         for one in (values, np.ones(values.size))
     )
-    draws = np.empty(num_draws)
+    draws = np.empty(len(people))
     block = max(1, ROOM // shape[1])
-    for start in range(0, num_draws, block):
+    for start in range(0, len(people), block):
         cut = slice(start, start + block)
         with np.errstate(divide="ignore", invalid="ignore"):
             above = np.sum((people[cut] @ sums) * items[cut], axis=1)
@@ -254,6 +274,67 @@ def error_rate(
         int(np.sum(wrong == 1.0)),
         int(np.sum(wrong == 0.5)),
     )
+
+
+class Answered(NamedTuple):
+    """The answers to the triplets of one layer, all fields ``(answers,)``.
+
+    Attributes:
+        wrong: 1, 0, or 0.5 for a tie.
+        listeners: Who answered.
+        triplets: What was answered.
+    """
+
+    wrong: NDArray[np.float64]
+    listeners: Sequence[str]
+    triplets: Sequence[str]
+
+
+def rate_difference(
+    first: Answered, second: Answered, num_draws: int = NUM_DRAWS, seed: int = 0
+) -> HumanMean:
+    """Compute how much higher the error rate of a second layer is.
+
+    Listeners are drawn once for both, for who hears well does so on all layers; the
+    triplets of each are drawn by themselves.
+
+    Args:
+        first: The answers of one layer.
+        second: Those of another one.
+        num_draws: Number of bootstrap samples.
+        seed: Seed of the draws.
+
+    Returns:
+        The difference in points; the counts are of both together.
+
+    Raises:
+        ProbeError: If one has no answers, or lengths differ.
+    """
+    _check(*first)
+    _check(*second)
+    value = 100.0 * float(second.wrong.mean() - first.wrong.mean())
+    people, num_people = _numbered([*first.listeners, *second.listeners])
+    numbered = [_numbered(one.triplets) for one in (first, second)]
+    fewest = min(number for _, number in numbered)
+    interval = too_few(fewest, "triplets of a layer")
+    over = BOTH if num_people >= MIN_GROUPS else TRIPLETS
+    if interval is None:
+        rng = np.random.default_rng(seed)
+        times = np.ones((num_draws, num_people), dtype=np.int64)
+        if over == BOTH:
+            times = draw_multiplicities(num_people, num_draws, rng)
+        size = first.wrong.size
+        one = _means(first.wrong, people[:size], numbered[0][0], times, rng)
+        other = _means(second.wrong, people[size:], numbered[1][0], times, rng)
+        draws = 100.0 * (other - one)
+        interval = interval_of_draws(draws)
+        if interval.low is not None and np.nanmin(draws) == np.nanmax(draws):
+            interval = Interval(reason="too little data: the same in every draw")
+    if interval.low is None:
+        over = ""
+    total = first.wrong.size + second.wrong.size
+    triplets = sum(number for _, number in numbered)
+    return HumanMean(value, interval, over, total, num_people, triplets)
 
 
 def errors_by_margin(

@@ -59,6 +59,9 @@ def test_error_rates_are_counts_of_trials(tmp_path: Path) -> None:
     assert rates["cnn1"]["error_percent"] == 0.0
     # 36 answers without an error: the exact bound.
     assert rates["cnn1"]["error_percent_ci95"][1] == pytest.approx(9.739, abs=0.001)
+    steps = [(one["from"], one["to"]) for one in content["steps"]]
+    assert steps == list(zip(LAYERS, LAYERS[1:]))
+    assert content["steps"][-1]["rise"] == pytest.approx(100 * 4 / 36)
     assert content["listeners"] == 6 and content["answers"] == 6 * 24
     assert content["minutes_per_sheet"] == pytest.approx(27 * 5 / 60)
 

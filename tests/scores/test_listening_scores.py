@@ -12,12 +12,14 @@ from espnet_probe.scores.agreement import agreement, consistency
 from espnet_probe.scores.listening import (
     BOTH,
     TRIPLETS,
+    Answered,
     error_rate,
     errors_by_margin,
     errors_of_ratings,
     exact_interval,
     human_mean,
     machine_error,
+    rate_difference,
     two_way_draws,
 )
 
@@ -191,3 +193,34 @@ def test_consistency_counts_the_same_answer_again() -> None:
     assert found.interval.low is not None and found.interval.low < 50
     assert consistency(same[:2], ["a", "b"]).interval.reason is not None
     assert consistency(np.zeros(0, dtype=bool), []).percent is None
+
+
+def test_differences_of_layers_are_paired_over_listeners() -> None:
+    """Half of the listeners hear nothing at all: that cancels in the difference."""
+    people, items = crossed(10, 40)
+    deaf = np.array([int(p) < 5 for p in people])
+    first = (deaf | np.array([int(i) < 4 for i in items])).astype(float)
+    second = (deaf | np.array([int(i) < 20 for i in items])).astype(float)
+    one, other = Answered(first, people, items), Answered(second, people, items)
+    rise = rate_difference(one, other)
+    assert rise.value == pytest.approx(20.0) and rise.over == BOTH
+    rates = [error_rate(*answered).interval for answered in (one, other)]
+    assert rates[0].high is not None and rates[1].low is not None
+    assert rates[0].high > rates[1].low
+    assert rise.interval.low is not None and rise.interval.low > 0
+    fall = rate_difference(other, one)
+    assert fall.value == -rise.value
+    assert fall.interval.high is not None and fall.interval.high < 0
+
+
+def test_a_difference_without_data_has_no_interval() -> None:
+    people, items = crossed(6, 6)
+    right = Answered(np.zeros(36), people, items)
+    assert "the same in every draw" in str(
+        rate_difference(right, right).interval.reason
+    )
+    few = Answered(np.zeros(12), *crossed(6, 2))
+    found = rate_difference(few, right)
+    assert found.interval.as_list() is None and found.over == ""
+    with pytest.raises(ProbeError):
+        rate_difference(Answered(np.zeros(0), [], []), right)
