@@ -195,6 +195,10 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     from espnet_probe.scores.paired_rates import compare_rates
 
     if args.output is not None:
+        if args.output.is_dir():
+            raise ProbeError(
+                f"--output {args.output} is a folder: expected a file to write"
+            )
         score_files.check_output(args.output.parent)
     tables = [
         path / "verification.csv" if path.is_dir() else path

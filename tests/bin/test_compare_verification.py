@@ -116,6 +116,11 @@ def test_a_trial_that_a_list_has_twice_counts_twice(folder):
         compare(folder)
 
 
+def test_a_folder_is_no_file_to_write(folder):
+    with pytest.raises(ProbeError, match="--output .* is a folder"):
+        compare(folder, "--output", str(folder / "blstm1"))
+
+
 def test_the_order_of_the_trials_plays_no_part(folder):
     expected = compare(folder)
     cut(folder / "blstm5/verification.csv", slice(None, None, -1))
