@@ -294,8 +294,9 @@ def make(args: argparse.Namespace) -> str:
             "scale": args.scale,
             SETTING: secret.text,
             "exp": [str(path) for path in args.exp],
-            "layers": sorted({item.layer for own in sheets.values() for item in own}),
-            "sets": sorted({item.set for own in sheets.values() for item in own}),
+            # In network order, behind the controls.
+            "layers": list(dict.fromkeys(place.layer for place in sources)),
+            "sets": list(dict.fromkeys(place.set for place in sources)),
             "same_gender": args.same_gender,
             "num_sheets": plan.num_sheets,
             "trials": plan.trials,
