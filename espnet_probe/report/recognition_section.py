@@ -93,12 +93,12 @@ def _errors(row: Row) -> str:
     return f"{counts['errors']}/{counts['words']}" + (f" ({parts})" if parts else "")
 
 
-def recognition_section(results: SetResults, folder: Path) -> List[Section]:
+def recognition_section(results: SetResults, folder: Optional[Path]) -> List[Section]:
     """Return the section on recognition of a set; none where nothing was recognised.
 
     Args:
         results: The rows of a set.
-        folder: Where the plot goes.
+        folder: Where the plot goes; None for no plot.
     """
     scored = [row for row in results.rows if row.values[WER.key].mean is not None]
     if not scored:
@@ -133,11 +133,13 @@ def recognition_section(results: SetResults, folder: Path) -> List[Section]:
         about.append(f"Too short for it, counted as empty: {', '.join(parts)}.")
     head = [WER.title, "errors/words", CER.title, "errors/characters"]
     head += ["utterances", EER.title]
-    figure = save_figure(
-        partial(draw_survival, results),
-        folder / f"{slug(results.name)}_recognition",
-        "What survives: content (WER, CER) and speaker (EER; dotted: guessing)",
-    )
+    figure = None
+    if folder is not None:
+        figure = save_figure(
+            partial(draw_survival, results),
+            folder / f"{slug(results.name)}_recognition",
+            "What survives: content (WER, CER) and speaker (EER; dotted: guessing)",
+        )
     title = "Recognition of the reconstructions"
     return [Section(title, about, head, lines, [figure] if figure else [])]
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Sequence, Tuple
 
-from espnet_probe.report.examples import Example
 from espnet_probe.report.figures import FigureFiles
 from espnet_probe.report.files import link
 from espnet_probe.report.markdown_text import escape, markdown_table
@@ -102,10 +101,8 @@ class SetParts:
 
     Attributes:
         figures: The plots of the main table's scores.
-        examples: The utterances that can be heard.
         sections: Tables with their plots.
     """
 
     figures: Sequence[FigureFiles]
-    examples: Sequence[Example]
     sections: Sequence[Section] = ()

@@ -132,8 +132,13 @@ def read_tables(
 
 
 def _figures(
-    results: SetResults, label: str, tables: Mapping[str, TrialScores], folder: Path
+    results: SetResults,
+    label: str,
+    tables: Mapping[str, TrialScores],
+    folder: Optional[Path],
 ) -> List[FigureFiles]:
+    if folder is None:
+        return []
     stem = f"{slug(results.name)}_{slug(label)}"
     drawn = [
         save_figure(
@@ -151,20 +156,22 @@ def _figures(
 
 
 def _comparison(
-    results: SetResults, labels: Sequence[str], folder: Path
+    results: SetResults, labels: Sequence[str], folder: Optional[Path]
 ) -> List[Section]:
     """Return the curves of all embedders in one plot, where there are several."""
     if len(labels) < 2:
         return []
     found = {label: scores_by(results, label) for label in labels}
-    figures: List[Optional[FigureFiles]] = [
-        save_figure(
-            partial(draw_embedder_curves, results, found, metric),
-            folder / f"{slug(results.name)}_embedders_{metric.key}",
-            f"{metric.title} by embedder",
-        )
-        for metric in (EER, COSINE)
-    ]
+    figures: List[Optional[FigureFiles]] = []
+    if folder is not None:
+        figures = [
+            save_figure(
+                partial(draw_embedder_curves, results, found, metric),
+                folder / f"{slug(results.name)}_embedders_{metric.key}",
+                f"{metric.title} by embedder",
+            )
+            for metric in (EER, COSINE)
+        ]
     lines = []
     for row in results.rows:
         own = [found[label].get(row.name) for label in labels]
@@ -186,13 +193,13 @@ def _comparison(
 
 
 def verification_sections(
-    results: SetResults, folder: Path
+    results: SetResults, folder: Optional[Path]
 ) -> Tuple[List[Section], List[str]]:
     """Return the sections on speaker verification of a set.
 
     Args:
         results: The rows of a set.
-        folder: Where the plots go.
+        folder: Where the plots go; None for no plots.
 
     Returns:
         The sections; and what is missing, in words.

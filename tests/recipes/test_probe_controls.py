@@ -42,7 +42,7 @@ def test_each_control_goes_through_its_stages(recipe: Recipe) -> None:
         *PROBING[-2:],
     ]
     report = recipe.call("make_report")
-    assert f"--probe_exp {OWN} " in report
+    assert f"--exp {OWN} " in report
     assert f"--control random={OWN}_random --control shuffled={OWN}_shuffled" in report
 
     for name in ("random", "shuffled"):

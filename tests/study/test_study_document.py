@@ -456,9 +456,9 @@ def test_mistakes_are_errors(models: Dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(ProbeError, match="needs --output_dir"):
         make_report.main(["--model", f"blstm:robust={exp}", "--set", SETS[0]])
     with pytest.raises(ProbeError, match="--paper is for --model"):
-        make_report.main(["--probe_exp", exp, "--paper"])
+        make_report.main(["--exp", exp, "--paper"])
     with pytest.raises(ProbeError, match="--conditions is for --model"):
-        make_report.main(["--probe_exp", exp, "--conditions", "clean"])
+        make_report.main(["--exp", exp, "--conditions", "clean"])
     with pytest.raises(ProbeError, match="--conditions: got '10', expected clean"):
         report(models, tmp_path / "joined", "--conditions", "clean", "10")
     with pytest.raises(ProbeError, match="expected ARCHITECTURE:baseline=DIR"):

@@ -199,10 +199,10 @@ run_models() {
         # shellcheck disable=SC2086
         ${python} -m espnet_probe.bin.make_report --stage_times "${stage_times}" "${shared[@]}" "${controls[@]}" ${study_args} \
             >"${study_dir}/make_report.log"
-        mark_done "${marker}" "${key}" "${study_dir}"/{RESULTS.md,claims.md,claims.json,claims.txt}
+        mark_done "${marker}" "${key}" "${study_dir}"/{RESULTS.md,report/index.html,claims.md,claims.json,claims.txt}
     else
         cat "${study_dir}/claims.txt"
     fi
     stage_end "${stage_times}" "${study_dir}"
-    log "The tables of all models are in '${study_dir}/RESULTS.md'"
+    log "The tables of all models are in '${study_dir}/RESULTS.md', their sounds in '${study_dir}/report/index.html'"
 }
