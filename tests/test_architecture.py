@@ -46,6 +46,8 @@ ALLOWED: Dict[str, FrozenSet[str]] = {
     "report": LOW | MIDDLE | {"scores"},
     # The report of several models stands on that of one.
     "study": LOW | MIDDLE | {"scores", "report"},
+    # The page shows the reports' numbers, of one model or of several.
+    "page": LOW | MIDDLE | {"scores", "report", "study"},
     "listening": LOW | MIDDLE | {"scores"},
     "tasks": LOW | MIDDLE | {"upstream", "registration"},
     "registration": LOWEST | {"features", "speakers", "tasks"},

@@ -169,9 +169,9 @@ case "${module}" in
         ;;
     espnet_probe.bin.make_report)
         if [ -n "$(value --model)" ]; then
-            leave "${output}/RESULTS.md"
+            leave "${output}"/{RESULTS.md,report/index.html}
         else
-            leave "${output}/index.html" "$(value --probe_exp)/RESULTS.md"
+            leave "${output}/index.html" "$(value --exp)/RESULTS.md"
         fi
         ;;
     espnet_probe.bin.check_claims)

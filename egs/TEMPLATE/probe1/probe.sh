@@ -461,7 +461,7 @@ if [ ${stage} -le 14 ] && [ ${stop_stage} -ge 14 ] && ! [[ " ${skip_stages} " =~
     _key=$(work_key "report ${inference_dir} ${test_sets}${_opts}" "${_files[@]}")
     if todo "${_marker}" "${_key}" "${probe_exp}/report"; then
         ${python} -m espnet_probe.bin.make_report \
-            --probe_exp "${probe_exp}" \
+            --exp "${probe_exp}" \
             --asr_exp "${upstream_exp}" \
             --inference_tag "$(basename "${inference_dir}")" \
             --sets ${test_sets} \
