@@ -28,9 +28,7 @@
     } catch (error) {
       keeps = false;
     }
-    if (!keeps) {
-      notice("This browser keeps nothing of this page: do not close or reload it before you have handed in your answers.");
-    }
+    if (!keeps) notice("");
   }
 
   function remove(name) {
@@ -46,17 +44,23 @@
     return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 
+  let ownName = "";
+
+  // One name for all sheets that a person answers in this browser.
   function listener() {
-    const known = read("listener") || "";
+    const known = read("listener") || ownName;
     if (/^[0-9a-f]{24}$/.test(known)) return known;
-    const name = randomName();
-    write("listener", name);
-    return name;
+    ownName = randomName();
+    write("listener", ownName);
+    return ownName;
   }
 
+  const KEEPS_NOTHING = "This browser keeps nothing of this page: do not close or reload it before you have handed in your answers.";
+
   function notice(text) {
-    byId("notice").textContent = text;
-    byId("notice").hidden = !text;
+    const said = text || (keeps ? "" : KEEPS_NOTHING);
+    if (byId("notice").textContent !== said) byId("notice").textContent = said;
+    byId("notice").hidden = !said;
   }
 
   // ------------------------------------------------------------ which sheet
