@@ -80,9 +80,10 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     if args.output_dir is None and args.simulated:
         output = args.key.parent / "simulated"
     score_files.check_output(output)
+    from espnet_probe.listening.answer_table import COLUMNS, table
     from espnet_probe.listening.answers import collect, find_files
     from espnet_probe.listening.key_format import read_key
-    from espnet_probe.listening.results import COLUMNS, score, table
+    from espnet_probe.listening.results import score
     from espnet_probe.report.figures import save_figure
     from espnet_probe.report.human import read_human
     from espnet_probe.report.human_figure import draw_test

@@ -9,9 +9,10 @@ from listening_case import LAYERS, answer_sheet, make_key, write_answers
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.listening.answer_format import Answers
+from espnet_probe.listening.answer_table import COLUMNS, table
 from espnet_probe.listening.answers import Collected, collect, find_files
 from espnet_probe.listening.key_format import ATTENTION, TRIAL, Item, Key
-from espnet_probe.listening.results import COLUMNS, score, table
+from espnet_probe.listening.results import score
 from espnet_probe.scores.verification import eer
 
 KEY = make_key(num_sheets=1, per_layer=6)
@@ -125,7 +126,7 @@ def test_agreement_is_about_who_was_named(tmp_path: Path) -> None:
 
 
 def test_a_triplet_is_the_same_in_other_sheets() -> None:
-    from espnet_probe.listening.results import triplet_name
+    from espnet_probe.listening.heard import triplet_name
 
     one = KEY.sheets[1][0]
     turned: Item = replace(one, item="other", a=one.b, b=one.a, answer="A")
