@@ -80,7 +80,9 @@ def get_parser() -> argparse.ArgumentParser:
         "recogniser's experiment; without it one of the probed weights",
     )
     parser.add_argument(
-        "--no_figures", action="store_true", help="with --model: tables alone"
+        "--no_figures",
+        action="store_true",
+        help="no figures for print, and with --model none in RESULTS.md: tables alone",
     )
     parser.add_argument(
         "--mel_utterance",

@@ -109,15 +109,20 @@ def _publish(
         conditions: The sets that are shown.
         output: The page's folder.
     """
+    from espnet_probe.page.curves import shown_metrics
     from espnet_probe.page.latex import write_tables
     from espnet_probe.page.print_figures import write_figures
     from espnet_probe.page.write import Figure
     from espnet_probe.report.files import link
 
-    write_tables(experiments, conditions, output / "tables", job.command)
+    metrics = shown_metrics(experiments)
+    write_tables(experiments, conditions, metrics, output / "tables", job.command)
+    if job.args.no_figures:
+        return []
+    written = write_figures(experiments, conditions, metrics, output / "figures")
     return [
         Figure(title, link(path, output), link(path.with_suffix(".pdf"), output))
-        for title, path in write_figures(experiments, conditions, output / "figures")
+        for title, path in written
     ]
 
 

@@ -120,6 +120,33 @@ def save_figure(
     return files
 
 
+def save_for_print(figure: Figure, path: Path, dpi: int) -> Path:
+    """Write a figure as PNG and as PDF, which keeps lines and letters at any size.
+
+    Args:
+        figure: The figure.
+        path: A PNG; the PDF lies beside it.
+        dpi: Pixels of the PNG per inch.
+
+    Returns:
+        The path of the PNG.
+    """
+    # Fonts as TrueType: publishers' checks refuse Type 3, matplotlib's default.
+    with matplotlib.rc_context({"pdf.fonttype": 42}):
+        for target in (path, path.with_suffix(".pdf")):
+            # No date and no version: the same numbers give the same bytes.
+            unsaid = (
+                {"Software": None}
+                if target is path
+                else {"CreationDate": None, "Producer": None, "Creator": None}
+            )
+            with replacing(target) as temporary:
+                figure.savefig(temporary, dpi=dpi, facecolor="white", metadata=unsaid)
+            # Everything has its place now: arranging it again takes as long.
+            figure.set_layout_engine("none")
+    return path
+
+
 def dress(axes: Axes, theme: Theme) -> None:
     """Give axes the look of all plots: two spines, a faint grid, the theme's ink.
 
@@ -153,15 +180,22 @@ def name_layers(axes: Axes, names: Sequence[str], room: int = 50) -> None:
     axes.set_xlim(-0.5, len(names) - 0.5)
 
 
-def _control(axes: Axes, row: Row, metric: Metric, theme: Theme) -> None:
-    value = row.values[metric.key]
+def draw_level(axes: Axes, value: Value, name: str, theme: Theme) -> None:
+    """Draw a control of the whole set as a line across, its interval as a band.
+
+    Args:
+        axes: Where to.
+        value: Nothing is drawn without a number.
+        name: The control, such as ``natural``.
+        theme: The colours.
+    """
     if value.mean is None:
         return
-    colour = theme.controls.get(row.name, theme.ink)
+    colour = theme.controls.get(name, theme.ink)
     if value.ci95 is not None:
         axes.axhspan(*value.ci95, color=colour, alpha=0.15, linewidth=0)
-    style = LINES.get(row.name, "-")
-    axes.axhline(value.mean, color=colour, linestyle=style, label=row.name)
+    style = LINES.get(name, "-")
+    axes.axhline(value.mean, color=colour, linestyle=style, label=name)
 
 
 def draw_curve(
@@ -254,7 +288,7 @@ def draw(results: SetResults, metric: Metric, theme: Theme) -> Optional[Figure]:
     axes = figure.add_subplot()
     for row in results.rows:
         if row.layer is None:
-            _control(axes, row, metric, theme)
+            draw_level(axes, row.values[metric.key], row.name, theme)
     for name in OPTIONAL_CONTROLS:
         own = {row.layer: row.values.get(metric.key) for row in results.layers_of(name)}
         values = [own.get(row.layer) for row in rows]

@@ -15,6 +15,7 @@ from espnet_probe.study.measure_figure import (
     draw_chance,
     draw_line,
     draw_panels,
+    from_zero,
 )
 from espnet_probe.study.paper_values import PAPER_EMBEDDER, EerCell, paper_eer
 
@@ -95,7 +96,6 @@ def draw_embedders(
 
     def draw(axes: Axes, condition: str) -> None:
         draw_chance(axes)
-        axes.set_ylim(bottom=0.0)
         for number, (name, found) in enumerate(rates.items()):
             style = OTHERS[number % len(OTHERS)]
             values: List[Optional[Value]] = [
@@ -120,4 +120,4 @@ def draw_embedders(
             values = [None if cell is None else Value(cell) for cell in cells]
             draw_line(axes, values, PAPER_STYLE, f"paper's {PAPER_EMBEDDER}")
 
-    return draw_panels(conditions, layers, EER.title, draw)
+    return from_zero(draw_panels(conditions, layers, EER.title, draw))

@@ -7,8 +7,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from espnet_probe.report.figures import LIGHT
-from espnet_probe.report.files import replacing, slug
+from espnet_probe.report.figures import LIGHT, save_for_print
+from espnet_probe.report.files import slug
 from espnet_probe.report.values import Metric, Value, printable
 from espnet_probe.scores.claim_table import (
     BASELINE,
@@ -30,6 +30,24 @@ MELS = "mels"
 #: Inches; a page's width, so that the letters have their size in print.
 WIDTH = 7.0
 PANEL_HEIGHT = 2.2
+
+
+class Size(NamedTuple):
+    """How large a figure is, in inches.
+
+    Attributes:
+        width: Of the figure.
+        panel_height: Of each row of panels.
+        columns: Panels side by side; 0 to choose by their number.
+        legend_columns: Entries of the legend side by side.
+    """
+
+    width: float = WIDTH
+    panel_height: float = PANEL_HEIGHT
+    columns: int = 0
+    legend_columns: int = 4
+
+
 #: How a model that decides nothing is marked.
 MARK = "†"
 #: Error rate in percent of one who guesses.
@@ -116,6 +134,7 @@ def draw_panels(
     layers: Sequence[str],
     title: str,
     draw: Callable[[Axes, str], None],
+    size: Size = Size(),
 ) -> Figure:
     """Draw a panel per condition over the same layers, on one scale.
 
@@ -124,11 +143,15 @@ def draw_panels(
         layers: In network order.
         title: Of the axis of values.
         draw: Draws the lines of one condition.
+        size: Of the figure.
     """
     # Four stand two by two; three side by side leave no hole.
-    columns = 2 if len(conditions) == 4 else min(3, len(conditions))
+    columns = size.columns
+    columns = columns or (2 if len(conditions) == 4 else min(3, len(conditions)))
     rows = -(-len(conditions) // columns)
-    figure = Figure(figsize=(WIDTH, PANEL_HEIGHT * rows + 0.4), layout="constrained")
+    figure = Figure(
+        figsize=(size.width, size.panel_height * rows + 0.4), layout="constrained"
+    )
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     handles: Dict[str, Artist] = {}
     for axes, condition in zip(grid.flat, conditions):
@@ -144,7 +167,7 @@ def draw_panels(
             [printable(name) for name in layers], parse_math=False
         )
         axes.tick_params(labelsize="small")
-        if sum(len(name) + 2 for name in layers) * columns > 96:
+        if sum(len(name) + 2 for name in layers) * columns > 96 * size.width / WIDTH:
             for text in names:
                 text.set(rotation=40, horizontalalignment="right")
         axes.set_xlim(-0.5, len(layers) - 0.5)
@@ -160,7 +183,7 @@ def draw_panels(
         list(handles.values()),
         list(handles),
         loc="outside upper center",
-        ncols=min(4, max(1, len(handles))),
+        ncols=min(size.legend_columns, max(1, len(handles))),
         frameon=False,
         fontsize="small",
     )
@@ -207,11 +230,22 @@ def draw_measure(
 
         if measure == EER:
             draw_chance(axes)
-            axes.set_ylim(bottom=0.0)
         _models(table, architecture, axes, value_of)
 
     layers = table.layers[architecture]
-    return draw_panels(table.conditions(measure), layers, metric.title, draw)
+    figure = draw_panels(table.conditions(measure), layers, metric.title, draw)
+    return from_zero(figure) if measure == EER else figure
+
+
+def from_zero(figure: Figure) -> Figure:
+    """Let the panels of a figure begin at 0; return it.
+
+    Args:
+        figure: As :func:`draw_panels` makes it. Only when all lines are there is it
+            known how high they reach.
+    """
+    figure.axes[0].set_ylim(bottom=0.0)
+    return figure
 
 
 def draw_chance(axes: Axes) -> None:
@@ -276,18 +310,13 @@ def draw_drop(table: Table, architecture: str) -> Optional[Figure]:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG and return its path.
+    """Write a figure as PNG, and for print as PDF; return the path of the first.
 
     Args:
         figure: The figure.
-        path: A PNG.
+        path: A PNG; the PDF lies beside it.
     """
-    with replacing(path) as temporary:
-        # No date and no version: the same numbers give the same bytes.
-        figure.savefig(
-            temporary, dpi=150, facecolor="white", metadata={"Software": None}
-        )
-    return path
+    return save_for_print(figure, path, dpi=150)
 
 
 def write_measure(

@@ -68,9 +68,11 @@ def test_tables_hold_numbers_intervals_controls_and_counts(tmp_path: Path) -> No
     controls = make_controls(probe_exp, sets=("test", "test_snr10"))
     experiments = make_experiments([collect(probe_exp, controls=controls)])
     conditions = find_conditions(experiments)
-    written = write_tables(experiments, conditions, tmp_path / "tables", COMMAND)
+    metrics = shown_metrics(experiments)
+    folder = tmp_path / "tables"
+    written = write_tables(experiments, conditions, metrics, folder, COMMAND)
     texts = {path.stem: path.read_text(encoding="utf-8") for path in written}
-    shown = {one.id: one for one in shown_metrics(experiments)}
+    shown = {one.id: one for one in metrics}
     assert len(texts) == len(shown) + len(conditions)
     for text in texts.values():
         rows = check_latex(text)
