@@ -6,6 +6,7 @@ from espnet_probe.listening.answer_format import SOUNDS
 from espnet_probe.listening.answers import Collected, wrongness
 from espnet_probe.listening.heard import choice_of
 from espnet_probe.listening.key_format import KINDS
+from espnet_probe.listening.strict_json import printable
 
 #: Columns of the table of answers.
 COLUMNS = (
@@ -71,7 +72,7 @@ def table(collected: Collected) -> List[Sequence[Any]]:
                         f"{wrongness(item, answer):g}",
                         *(answer.plays[sound] for sound in SOUNDS),
                         answer.milliseconds,
-                        sheet.answers.simulated,
+                        printable(sheet.answers.simulated),
                     )
                 )
     return rows

@@ -20,7 +20,7 @@ from espnet_probe.listening.answer_format import (
     read_answers,
 )
 from espnet_probe.listening.key_format import ATTENTION, Item, Key
-from espnet_probe.listening.strict_json import shown
+from espnet_probe.listening.strict_json import printable, shown
 
 #: How many names of items a message lists.
 LISTED = 3
@@ -114,17 +114,17 @@ def find_files(paths: Sequence[Path]) -> List[Tuple[str, Path]]:
     Raises:
         ProbeError: If a path is not there, or there is no file at all.
     """
-    found: Dict[str, Path] = {}
+    found: Dict[Path, str] = {}
+    several = len(paths) > 1
     for path in paths:
         if path.is_dir():
             for one in sorted(path.rglob("*")):
                 inside = one.relative_to(path)
                 hidden = any(part.startswith(".") for part in inside.parts)
                 if not hidden and one.is_file():
-                    name = inside.as_posix()
-                    found[str(path / inside) if len(paths) > 1 else name] = one
+                    found[one] = str(one) if several else inside.as_posix()
         elif path.is_file():
-            found[path.name if len(paths) == 1 else str(path)] = path
+            found[path] = str(path) if several else path.name
         else:
             raise ProbeError(f"--answers {path} is not there: give files or a folder")
     if not found:
@@ -132,7 +132,7 @@ def find_files(paths: Sequence[Path]) -> List[Tuple[str, Path]]:
             f"no file of answers in {', '.join(map(str, paths))}: put there the files "
             "that listeners gave back"
         )
-    return list(found.items())
+    return [(printable(name), path) for path, name in found.items()]
 
 
 def _read(path: Path) -> Answers:

@@ -20,6 +20,7 @@ from espnet_probe.listening.layer_results import (
     rate_of,
     steps,
 )
+from espnet_probe.listening.strict_json import printable
 from espnet_probe.scores.agreement import consistency
 
 FORMAT = "espnet_probe.listening_results"
@@ -103,7 +104,7 @@ def score(
         "version": VERSION,
         "test": key.test,
         "scale": key.scale,
-        "simulated": sorted({s.answers.simulated for s in sheets} - {""}),
+        "simulated": sorted({printable(s.answers.simulated) for s in sheets} - {""}),
         "listeners": len({sheet.answers.listener for sheet in sheets}),
         "sheets": len(sheets),
         "answers": len(heard),

@@ -155,3 +155,8 @@ def shown(value: object) -> str:
     """Return a value as it can stand in a one-line message: short, escaped."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal would obey, and what no UTF-8 file can hold."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Callable, List
@@ -10,7 +11,12 @@ import pytest
 from listening_case import answer_sheet, make_key, write_answers
 
 from espnet_probe.errors import ProbeError
-from espnet_probe.listening.answer_format import MAX_BYTES, Answers
+from espnet_probe.listening.answer_format import (
+    MAX_BYTES,
+    Answers,
+    canonical_text,
+    checksum,
+)
 from espnet_probe.listening.answers import Collected, collect, find_files
 from espnet_probe.listening.key_format import ATTENTION
 
@@ -166,3 +172,33 @@ def test_several_folders_keep_their_names_apart(tmp_path: Path) -> None:
     other = write_answers(tmp_path / "other", answer_sheet(KEY, 2))
     names = [name for name, _ in find_files([one, other])]
     assert names == [str(one / "answers_0.json"), str(other / "answers_0.json")]
+
+
+def test_no_change_of_a_file_makes_scoring_crash(tmp_path: Path) -> None:
+    """Bytes changed, cut out and doubled; values replaced by others of any type."""
+    rng = random.Random(0)
+    whole = GOOD.text().encode()
+    odd = [None, True, -1, 1e300, "", "A", [], {}, [[]], {"A": 1}, "\ud800", 10**30]
+    folder = tmp_path / "answers"
+    folder.mkdir()
+    for number in range(300):
+        if number % 2:
+            start, end = sorted(rng.sample(range(len(whole)), 2))
+            end = min(end, start + rng.randrange(1, 40))
+            middle = rng.choice(
+                [b"", bytes([rng.randrange(256)]), whole[start:end] * 2]
+            )
+            content = whole[:start] + middle + whole[end:]
+        else:
+            document = json.loads(whole)
+            place = rng.choice([document, rng.choice(document["answers"])])
+            place[rng.choice(list(place))] = rng.choice(odd)
+            own = {name: one for name, one in document.items() if name != "check"}
+            # With the right hash, so that reading goes on.
+            document["check"] = checksum(canonical_text(own))
+            content = json.dumps(document).encode()
+        (folder / f"{number:03d}.json").write_bytes(content)
+    found = collected(folder)
+    assert len(found.sheets) + len(found.inattentive) <= 1
+    assert len(found.refused) >= 299
+    assert all(one.reason and one.reason.isprintable() for one in found.refused)

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -71,6 +72,25 @@ def test_answers_are_scored_beside_the_key(
     line = next(one for one in printed.splitlines() if one.startswith("blstm5"))
     # 2 of 30 answers are wrong.
     assert line.split()[1] == "6.7" and line.split()[4:7] == ["30", "6", "5"]
+
+
+def test_names_and_words_that_no_file_can_hold_stop_nothing(tmp_path: Path) -> None:
+    path = write_key(KEY, tmp_path)
+    odd = replace(
+        answer_sheet(KEY), simulated="a \ud800 \x1b[31m robot", agent="\udfff"
+    )
+    folder = write_answers(tmp_path / "answers", odd)
+    for name in (b"not \xff text.json", b"not \xfe text.json", b"two\nlines.json"):
+        (Path(os.fsdecode(bytes(folder) + b"/" + name))).write_bytes(b"?")
+    main(["--key", str(path), "--answers", str(folder), "--simulated"])
+    path = tmp_path / "simulated" / "listening.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content["simulated"] == ["a ? ?[31m robot"]
+    assert [one["file"] for one in content["files"]["refused"]] == [
+        "not ? text.json",
+        "not ? text.json",
+        "two?lines.json",
+    ]
 
 
 def test_the_same_answers_give_the_same_file(tmp_path: Path) -> None:
