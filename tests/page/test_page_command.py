@@ -18,9 +18,9 @@ from espnet_probe.errors import ProbeError
 
 
 def make(exps: List[Path], output: Path, *more: str) -> Path:
-    """Run the command; return the page."""
+    """Run the command; return the page. Figures for print have a test of their own."""
     folders = [str(exp) for exp in exps]
-    main(["--exp", *folders, "--output_dir", str(output), *more])
+    main(["--exp", *folders, "--output_dir", str(output), "--no_figures", *more])
     return output / "index.html"
 
 
@@ -139,6 +139,20 @@ def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
         make(exps, output)
     assert (output / "index.html").read_bytes() == before
     assert contents(output) == {**first, "figures/own.pdf": b""}
+
+
+def test_figures_and_tables_for_print_lie_beside_the_page(tmp_path: Path) -> None:
+    exps = [str(exp) for exp in make_two(tmp_path, utts=UTTS[:2])]
+    output = tmp_path / "page"
+    main(["--exp", *exps, "--output_dir", str(output), "--num_examples", "0"])
+    check_addresses(output / "index.html")
+    text = (output / "index.html").read_text(encoding="utf-8")
+    figures = sorted(path.name for path in (output / "figures").iterdir())
+    assert "column_stoi.pdf" in figures and "column_stoi.png" in figures
+    for name in figures:
+        assert f"figures/{name}" in text
+    table = (output / "tables" / "stoi.tex").read_text(encoding="utf-8")
+    assert r"\toprule" in table and "make\\_" in table
 
 
 def test_one_file_holds_everything(tmp_path: Path) -> None:

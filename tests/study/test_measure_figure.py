@@ -1,5 +1,6 @@
 """The plots over the layers: every cell at its place, models apart, doubts marked."""
 
+from pathlib import Path
 from typing import Dict, List, Tuple
 
 import numpy as np
@@ -10,7 +11,12 @@ from espnet_probe.report.values import EER as EER_METRIC
 from espnet_probe.report.values import STOI as STOI_METRIC
 from espnet_probe.scores.claim_table import BASELINE, EER, ROBUST, STOI, Key, Table
 from espnet_probe.scores.contrasts import Cell
-from espnet_probe.study.measure_figure import draw_drop, draw_measure, stoi_drop
+from espnet_probe.study.measure_figure import (
+    draw_drop,
+    draw_measure,
+    stoi_drop,
+    write_measure,
+)
 
 LAYERS = ("cnn1", "cnn2", "blstm10", "blstm2")
 CONDITIONS = ("clean", "snr20", "snr10", "snr0")
@@ -114,6 +120,22 @@ def test_the_drop_is_clean_minus_noisy_with_paired_intervals(table: Table) -> No
                 assert 0 < np.ptp(segment[:, 1]) < 4e-3
     value = stoi_drop(table, "net", ROBUST, "snr0", "cnn2")
     assert value is not None and value.mean == lines_of(figure.axes[2])["robust"][1][1]
+
+
+def test_no_interval_is_cut_off_in_a_later_panel() -> None:
+    made = make_table()
+    key = Key("net", ROBUST, "snr0", "blstm2", EER)
+    cells = {**made.cells, key: Cell(60.0, (50.0, 70.0))}
+    table = Table(cells, made.layers, made.untrained)
+    for axes in draw_measure(table, "net", EER, EER_METRIC).axes:
+        assert axes.get_ylim()[0] == 0.0 and axes.get_ylim()[1] >= 70.0
+
+
+def test_a_figure_is_also_written_for_print(table: Table, tmp_path: Path) -> None:
+    path = write_measure(table, "net", STOI, STOI_METRIC, tmp_path)
+    assert path.name == "net_stoi.png" and path.read_bytes()[1:4] == b"PNG"
+    data = path.with_suffix(".pdf").read_bytes()
+    assert data.startswith(b"%PDF") and b"/FontFile2" in data and b"/Type3" not in data
 
 
 def test_no_drop_without_clean_or_noisy_speech(table: Table) -> None:
