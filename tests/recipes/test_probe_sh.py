@@ -28,7 +28,7 @@ def test_all_stages_in_order_then_nothing(recipe: Recipe) -> None:
     assert recipe.modules == PROBING
     times = recipe.folder / "exp" / "stage_times.jsonl"
     stages = [json.loads(line)["stage"] for line in times.read_text().splitlines()]
-    assert stages == ["5", "6", "7", "8", "9", "10", "11", "14"]
+    assert stages == ["5", "6", "7", "8", "9", "10", "11", "13", "14"]
     recipe.probe("--stage", "3")
     assert recipe.calls == []
     assert "Done before: exp/probe_asr_tiny_train_probe" in recipe.output
