@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -29,7 +29,7 @@ METRICS = (EER, COSINE, STOI, ESTOI, PESQ, L1)
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours for a light or a dark page."""
+    """Colours of a plot."""
 
     ink: str
     faint: str
@@ -37,8 +37,7 @@ class Theme:
     controls: Dict[str, str]
 
 
-# Okabe and Ito's colours, which most colour-blind people tell apart, made
-# lighter where the page is dark.
+# Okabe and Ito's colours, which most colour-blind people tell apart.
 LIGHT = Theme(
     ink="#22262b",
     faint="#d5d9de",
@@ -50,73 +49,41 @@ LIGHT = Theme(
         "shuffled": "#6d6d6d",
     },
 )
-DARK = Theme(
-    ink="#e4e7eb",
-    faint="#3c434b",
-    layers="#6cb8f0",
-    controls={
-        "natural": "#3fc79a",
-        "oracle": "#f0954d",
-        "random": "#dd9bc4",
-        "shuffled": "#b0b0b0",
-    },
-)
 LINES = {"natural": "-", "oracle": "--", "random": ":", "shuffled": "-."}
 
 
 @dataclass(frozen=True)
 class FigureFiles:
-    """The files of one plot.
+    """The file of one plot.
 
     Attributes:
         title: What it shows.
-        light_svg: For a light page.
-        dark_svg: For a dark page.
-        png: For Markdown.
-        size: Width and height of the plot in points of a page.
+        png: The file.
     """
 
     title: str
-    light_svg: Path
-    dark_svg: Path
     png: Path
-    size: Tuple[int, int]
 
 
 def save_figure(
     draw: Callable[[Theme], Optional[Figure]], path: Path, title: str
 ) -> Optional[FigureFiles]:
-    """Write a plot for a light and a dark page, and as PNG.
+    """Write a plot as PNG.
 
     Args:
         draw: Draws it in the given colours, or returns None if there is nothing.
-        path: The files' common beginning, without a suffix.
+        path: The file without its suffix.
         title: What it shows.
 
     Returns:
-        The files; None if there is nothing to draw.
+        The file; None if there is nothing to draw.
     """
-    # Text stays text, so that any script of a name can be shown; a fixed salt
-    # and no date give the same bytes for the same numbers.
-    settings = {"svg.fonttype": "none", "svg.hashsalt": "espnet_probe"}
-    with matplotlib.rc_context(settings):
-        light, dark = draw(LIGHT), draw(DARK)
-        if light is None or dark is None:
-            return None
-        size = tuple(round(100 * inches) for inches in light.get_size_inches())
-        files = FigureFiles(
-            title,
-            path.with_name(f"{path.name}.svg"),
-            path.with_name(f"{path.name}_dark.svg"),
-            path.with_name(f"{path.name}.png"),
-            (size[0], size[1]),
-        )
-        for figure, target in ((light, files.light_svg), (dark, files.dark_svg)):
-            with replacing(target) as temporary:
-                nodate = {"Date": None}
-                figure.savefig(temporary, transparent=True, metadata=nodate)
-        with replacing(files.png) as temporary:
-            light.savefig(temporary, dpi=150, facecolor="white")
+    figure = draw(LIGHT)
+    if figure is None:
+        return None
+    files = FigureFiles(title, path.with_name(f"{path.name}.png"))
+    with replacing(files.png) as temporary:
+        figure.savefig(temporary, dpi=150, facecolor="white")
     return files
 
 
@@ -307,7 +274,7 @@ def write_figures(results: SetResults, folder: Path) -> List[FigureFiles]:
 
     Args:
         results: The rows of a set.
-        folder: Where the files go; SVG for a light and a dark page, and a PNG.
+        folder: Where the PNGs go.
     """
     written = []
     for metric in METRICS:

@@ -450,7 +450,7 @@ if [ ${stage} -le 14 ] && [ ${stop_stage} -ge 14 ] && ! [[ " ${skip_stages} " =~
     stage_begin 14 "report"
     need_done "${probe_exp}/.done" 7
     _marker="${probe_exp}/report/.done"
-    _files=("${probe_exp}/.done" "${inference_dir}"/*/*/*.json "${upstream_wers[@]}")
+    _files=("${probe_exp}/.done" "${inference_dir}"/*/*/*.json "${upstream_wers[@]}" "${probe_exp}/listening/listening.json")
     _opts=
     for _name in ${controls}; do
         _dir=$(control_exp "${_name}")
