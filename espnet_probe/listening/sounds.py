@@ -13,6 +13,10 @@ Files
 Samples of 16 bit, no tags, no chunk but format and data; FLAC has the name of its
 encoder. All files have the same time of modification, and they are written in the order
 of their names.
+
+What files cannot hide: a repeat has the samples of what it repeats, so who compares
+files finds the repeats, though no answer; and who has the corpus can find a recording
+by its length.
 """
 
 import os
