@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from typing import Any, Iterator
+from pathlib import Path
+from typing import Any, Dict, Iterator, Tuple
 
 import pytest
 
@@ -32,3 +33,22 @@ def browser() -> Iterator[Any]:
         )
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Tuple[Path, Dict[str, Any]]:
+    """The folder of a report's page, and the data that it was made of."""
+    from report_case import make_page
+
+    folder = tmp_path_factory.mktemp("report")
+    return folder, make_page(folder, single_file=False)
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Any) -> Iterator[Any]:
+    """A page for all tests of a module; what went wrong there is found at its end."""
+    from report_case import Opened
+
+    one = Opened(browser, viewport={"width": 1280, "height": 900})
+    yield one
+    one.close()

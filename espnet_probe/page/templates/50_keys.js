@@ -21,7 +21,7 @@ const Help = {
   node: null,
 
   make() {
-    const close = el("button", { type: "button", class: "close", onclick: () => this.node.close() }, "Close");
+    const close = el("button", { type: "button", class: "close", autofocus: true, onclick: () => this.node.close() }, "Close");
     const levels = Levels.possible()
       ? ""
       : el("p", { class: "notice" }, "This device lets no page set a volume: sounds are at their true levels.");

@@ -20,7 +20,7 @@ const Panels = {
 
   sameLayers(models) {
     const names = models.map((model) => JSON.stringify((model.layers || []).map((one) => one.label)));
-    return names.every((one) => one === names[0]);
+    return names.length > 0 && names.every((one) => one === names[0]);
   },
 
   make() {

@@ -31,8 +31,14 @@ function panelValues(panel) {
   const found = [];
   const take = (one) => found.push(...[one.value, one.low, one.high].filter(Number.isFinite));
   for (const series of panel.series) series.points.forEach(take);
-  for (const band of panel.bands) take(band.level);
+  const drawn = bandsDrawn(panel);
+  for (const { level } of panel.bands) take(drawn ? level : { value: level.value });
   return found;
+}
+
+// Bands of many conditions or models would lie over each other: lines alone then.
+function bandsDrawn(panel) {
+  return new Set(panel.bands.map((one) => one.place)).size < 3;
 }
 
 // Entries that explain the colours and the dashes, in rows that fit.
@@ -172,7 +178,7 @@ class Chart {
     const { box } = this;
     const { level } = band;
     const colour = this.colour(band.place);
-    if (Number.isFinite(level.low) && Number.isFinite(level.high)) {
+    if (bandsDrawn(this.panel) && Number.isFinite(level.low) && Number.isFinite(level.high)) {
       const top = this.y(level.high);
       const height = Math.max(1, this.y(level.low) - top);
       root.append(svg("rect", { x: box.left, y: top, width: box.right - box.left, height, fill: colour, "fill-opacity": 0.1 }));

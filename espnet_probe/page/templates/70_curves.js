@@ -25,7 +25,7 @@ const Curves = {
       el(
         "p",
         { class: "hint" },
-        "Points are layers in network order with 95 % intervals. Dashed lines and bands are controls with theirs. " +
+        "Points are layers in network order with 95 % intervals. Dashed lines are controls; bands are their intervals, drawn where fewer than three lie in a figure. " +
           "Point at a mark, or go to it by Tab and the arrow keys, for its number, counts and file.",
       ),
       this.tip,
