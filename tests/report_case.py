@@ -15,6 +15,7 @@ from PIL import Image
 
 from espnet_probe.page.assets import AUDIO, PICTURES, Assets
 from espnet_probe.page.data import PageData
+from espnet_probe.page.flac import with_seek_table
 from espnet_probe.page.said import Said
 from espnet_probe.page.tables import Table
 from espnet_probe.page.write import Page, render
@@ -82,7 +83,9 @@ class Maker:
             "role": role,
             "model": model,
             "layer": None if layer is None else f"l{layer}",
-            "audio": self.assets.add(file.getvalue(), AUDIO, name, ".flac"),
+            "audio": self.assets.add(
+                with_seek_table(file.getvalue()), AUDIO, name, ".flac"
+            ),
             "level": 20 * np.log10(np.sqrt(np.mean(wave.astype(float) ** 2))),
             "peak": 20 * np.log10(np.abs(wave).max().astype(float)),
             "mel": picture,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from espnet_probe.errors import ProbeError
+from espnet_probe.page.flac import with_seek_table
 
 Wave = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -158,7 +159,7 @@ def encode(path: Path, wave: Wave, rate: int, name: str) -> Tuple[bytes, str]:
     """Return a sound as browsers play it.
 
     Args:
-        path: The file that it was read from; copied as it is where that will do.
+        path: The file that it was read from; a FLAC file is not encoded anew.
         wave: ``(samples,)``.
         rate: Its sampling rate in Hz.
         name: The audio format.
@@ -171,7 +172,7 @@ def encode(path: Path, wave: Wave, rate: int, name: str) -> Tuple[bytes, str]:
         with soundfile.SoundFile(path) as file:
             plain = file.channels == 1 and file.subtype == subtype
         if plain:
-            return path.read_bytes(), suffix
+            return with_seek_table(path.read_bytes()), suffix
     if rates and rate not in rates:
         better = min((r for r in rates if r > rate), default=rates[-1])
         divisor = math.gcd(better, rate)
@@ -180,4 +181,5 @@ def encode(path: Path, wave: Wave, rate: int, name: str) -> Tuple[bytes, str]:
     buffer = io.BytesIO()
     samples = np.clip(wave, -1.0, 1.0)
     soundfile.write(buffer, samples, rate, format=container, subtype=subtype)
-    return buffer.getvalue(), suffix
+    content = buffer.getvalue()
+    return (with_seek_table(content) if name == "flac" else content), suffix

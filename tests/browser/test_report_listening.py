@@ -12,6 +12,7 @@ from report_case import AMPLITUDES, IDS, SECONDS, Opened
 Report = Tuple[Path, Dict[str, Any]]
 #: How far a sound may begin from where the one before it was left.
 NEAR = 0.15
+VOLUMES = "heard.filter((one) => one.src).map((one) => one.volume)"
 
 
 @pytest.fixture
@@ -103,6 +104,18 @@ def test_a_picture_is_a_place_in_time(opened: Opened, page: Any) -> None:
     assert "natural" in opened.chosen()
 
 
+def test_every_position_can_be_reached(page: Any) -> None:
+    for number, share in enumerate((0.5, 0.6, 0.7, 0.8, 0.9, 0.97), start=1):
+        go_to(page, share * SECONDS)
+        page.click(".transport .play")
+        page.wait_for_function("(number) => changes.length >= number", arg=number)
+        began = page.evaluate("changes[changes.length - 1][1]")
+        # In the last frame of a file a browser may begin with its start.
+        assert share * SECONDS - 0.3 < began < share * SECONDS + NEAR
+        if page.get_attribute(".transport .play", "aria-pressed") == "true":
+            page.click(".transport .play")
+
+
 def test_a_and_b(opened: Opened, page: Any) -> None:
     page.check("#repeat")
     assert page.is_disabled("#swap")
@@ -162,15 +175,15 @@ def test_sounds_are_equally_loud(report: Report, opened: Opened, page: Any) -> N
     assert loud["natural"] == pytest.approx(loud["layer"], rel=0.02)
     assert loud["noisy"] == pytest.approx(loud["layer"], rel=0.02)
     assert loud["random"] < 0.1 * loud["layer"]
-    volumes = page.evaluate("heard.filter((one) => one.src).map((one) => one.volume)")
+    volumes = page.evaluate(VOLUMES)
     assert volumes[0] == pytest.approx(
         AMPLITUDES["layer"] / AMPLITUDES["natural"], 0.02
     )
     page.check("#true-levels")
-    assert page.evaluate("heard.filter((one) => one.src).map((one) => one.volume)") == [1, 1, 1, 1]
+    assert page.evaluate(VOLUMES) == [1, 1, 1, 1]
     assert "as it is" in page.inner_text(".transport .note")
     page.keyboard.press("l")
-    assert page.evaluate("heard.filter((one) => one.src).map((one) => one.volume)") == volumes
+    assert page.evaluate(VOLUMES) == volumes
 
 
 def test_by_keyboard_alone(opened: Opened, page: Any) -> None:

@@ -1,5 +1,10 @@
 // One transport for all sounds: what is heard changes, the position stays.
 
+// Seconds of a FLAC file's last frame, of 4096 samples at 16 kHz; and milliseconds after
+// which a browser that looks for a position has not found it.
+const LAST_FRAME = 0.26;
+const STUCK = 2000;
+
 const Player = {
   sound: null,
   playing: false,
@@ -55,11 +60,24 @@ const Player = {
 
   // Put an element at a position and wait until it is there.
   _placed(element, seconds) {
-    const end = Number.isFinite(element.duration) ? element.duration - 0.01 : seconds;
+    // Some browsers never arrive in the last frame of a FLAC file: they are put before.
+    const flac = element.src.endsWith(".flac") || element.src.startsWith("data:audio/flac");
+    const tail = flac ? LAST_FRAME : 0.01;
+    const end = Number.isFinite(element.duration) ? element.duration - tail : seconds;
     const to = Math.max(0, Math.min(seconds, end));
     if (Math.abs(element.currentTime - to) < 0.02) return Promise.resolve();
     return new Promise((resolve) => {
-      element.addEventListener("seeked", resolve, { once: true });
+      const arrived = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        // Where it cannot be put, it is heard from its start rather than not at all.
+        element.removeEventListener("seeked", arrived);
+        element.addEventListener("loadedmetadata", resolve, { once: true });
+        element.load();
+      }, STUCK);
+      element.addEventListener("seeked", arrived, { once: true });
       element.currentTime = to;
     });
   },
@@ -138,7 +156,11 @@ const Player = {
   seek(seconds) {
     const to = Math.max(0, Math.min(seconds, this.duration()));
     this._at = to;
-    if (this._active && this._active.readyState > 0) this._active.currentTime = to;
+    const element = this._active;
+    if (element && element.readyState > 0)
+      this._placed(element, to).then(() => {
+        if (this.playing && element === this._active && element.paused) element.play();
+      });
     this.changed();
   },
 
