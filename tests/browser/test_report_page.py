@@ -9,7 +9,8 @@ from report_case import HOSTILE, IDS, QUOTED, Opened, make_page, served
 
 Report = Tuple[Path, Dict[str, Any]]
 PHONE = {"width": 390, "height": 844}
-EAGER = "document.querySelectorAll('img').forEach((one) => { one.loading = 'eager' })"
+EAGER = "for (const one of document.images) one.loading = 'eager'"
+LOADED = "[...document.images].every((one) => one.naturalWidth)"
 WIDTHS = "[document.documentElement.scrollWidth, innerWidth]"
 #: The contrast of an element's text with what lies under it, as WCAG 2 defines it.
 CONTRAST = """(selector) => {
@@ -53,7 +54,8 @@ def test_from_the_file_system(report: Report, opened: Opened) -> None:
     page.evaluate(
         "document.querySelectorAll('img').forEach((one) => one.loading = 'eager')"
     )
-    page.wait_for_function(page.evaluate(EAGER))
+    page.evaluate(EAGER)
+    page.wait_for_function(LOADED)
     opened.check()
     inside = report[0].as_uri()
     assert all(url.startswith((inside, "data:")) for url in opened.requests)
