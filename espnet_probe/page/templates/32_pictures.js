@@ -13,7 +13,8 @@ const VIEWS_EXPLAINED = {
     "The recordings are shown as they are.",
   noise:
     "Of the noisy input: the noise that was added. Of a layer: what is left of it, its " +
-    "reconstruction from noisy speech minus that from clean speech.",
+    "reconstruction from noisy speech minus that from clean speech. Red is louder with " +
+    "noise, blue softer. The original and the oracle are shown as they are.",
 };
 
 const Pictures = {

@@ -102,9 +102,9 @@ const Gallery = {
       "div",
       { class: several ? "stage several" : "stage one" },
       this.about(sounds),
+      el("p", { class: "hint meaning" }, Pictures.bar(view, State.utterance), " ", VIEWS_EXPLAINED[view]),
       this.group(groups[0], view),
       el("div", { class: "models" }, models.map((group) => this.group(group, view))),
-      el("p", { class: "hint" }, Pictures.bar(view, State.utterance), " ", VIEWS_EXPLAINED[view]),
     );
     this.stage.replaceWith(stage);
     this.stage = stage;
