@@ -3,12 +3,16 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Set
 
 import numpy as np
+from matplotlib.text import Text
 
 from espnet_probe.listening.answer_format import Answer, Answers
 from espnet_probe.listening.key_format import ATTENTION, REPEAT, TRIAL, Clip, Item, Key
+from espnet_probe.report.figures import LIGHT
+from espnet_probe.report.human import read_human
+from espnet_probe.report.human_figure import draw_test
 
 LAYERS = ("cnn1", "blstm1", "blstm3", "blstm5")
 #: Mean difference of an embedder's scores per layer: speakers fade with depth.
@@ -122,3 +126,12 @@ def document_of(answers: Answers) -> Dict[str, Any]:
     """Return a file's content, with its check, to be changed."""
     found: Dict[str, Any] = json.loads(answers.text())
     return found
+
+
+def words_of_figure(path: Path) -> Set[str]:
+    """Return the texts in the figure of a listening test that was scored."""
+    human, problem = read_human(path)
+    assert human is not None, problem
+    figure = draw_test(human, LIGHT)
+    assert figure is not None
+    return {text.get_text() for text in figure.findobj(Text)}

@@ -18,7 +18,7 @@ def get_parser() -> argparse.ArgumentParser:
         "Writes listening.json (error per layer with 95 %% intervals over listeners "
         "and triplets, agreement, attention checks, each embedder on the same "
         "triplets, the files that were left out with reasons), listening.csv (every "
-        "answer) and listening.png, .svg (the curves). See docs/listening_test.md.",
+        "answer) and listening.png, .pdf (the curves). See docs/listening_test.md.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
@@ -84,7 +84,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     from espnet_probe.listening.answers import collect, find_files
     from espnet_probe.listening.key_format import read_key
     from espnet_probe.listening.results import score
-    from espnet_probe.report.figures import save_figure
+    from espnet_probe.report.figures import LIGHT, save_for_print
     from espnet_probe.report.human import read_human
     from espnet_probe.report.human_figure import draw_test
 
@@ -121,9 +121,9 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     human, problem = read_human(path)
     if human is None:
         raise RuntimeError(problem)
-    save_figure(
-        lambda theme: draw_test(human, theme), output / "listening", "Human error"
-    )
+    figure = draw_test(human, LIGHT)
+    if figure is not None:
+        save_for_print(figure, output / "listening.png", dpi=150)
     print("\n".join(in_words(content)))
     if human.warning:
         print(f"*** {human.warning} ***")

@@ -16,6 +16,7 @@ from listening_case import (
     answer_sheet,
     document_of,
     make_key,
+    words_of_figure,
     write_answers,
     write_key,
 )
@@ -64,9 +65,10 @@ def test_answers_are_scored_beside_the_key(
     with (tmp_path / "listening.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 6 * len(KEY.sheets[1])
-    svg = (tmp_path / "listening.svg").read_text(encoding="utf-8")
-    assert all(name in svg for name in (*LAYERS, "listeners", "ge2e, same triplets"))
+    drawn = words_of_figure(tmp_path / "listening.json")
+    assert {*LAYERS, "listeners", "ge2e, same triplets"} <= drawn
     assert (tmp_path / "listening.png").stat().st_size > 1000
+    assert (tmp_path / "listening.pdf").read_bytes().startswith(b"%PDF")
     printed = capsys.readouterr().out
     assert "chance 50 %" in printed and "SIMULATED" not in printed
     line = next(one for one in printed.splitlines() if one.startswith("blstm5"))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from listening_case import LAYERS, make_key, write_key
+from listening_case import LAYERS, make_key, words_of_figure, write_key
 
 from espnet_probe.bin import score_listening_test, simulate_panel
 from espnet_probe.errors import ProbeError
@@ -89,8 +89,9 @@ def test_simulated_answers_are_never_taken_for_peoples(
     assert content["simulated"] == ["embedder ge2e, noise 0.1, seed 0"]
     printed = capsys.readouterr().out
     assert printed.count("SIMULATED listeners, no person answered") == 2
-    svg = (tmp_path / "out" / "listening.svg").read_text(encoding="utf-8")
-    assert "SIMULATED" in svg
+    drawn = words_of_figure(tmp_path / "out" / "listening.json")
+    assert any("SIMULATED" in words for words in drawn)
+    assert (tmp_path / "out" / "listening.png").is_file()
     with (tmp_path / "out" / "listening.csv").open(newline="") as stream:
         rows: List[Dict[str, str]] = list(csv.DictReader(stream))
     assert {row["simulated"] for row in rows} == {"embedder ge2e, noise 0.1, seed 0"}
