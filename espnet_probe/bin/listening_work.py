@@ -75,7 +75,7 @@ def check_args(args: argparse.Namespace) -> None:
             )
     if args.key.is_dir():
         raise ProbeError(f"--key {args.key} is a folder: expected a file")
-    if page.is_dir() and any(page.iterdir()) and not (page / "index.html").is_file():
+    if os.path.lexists(args.output_dir) and not _is_test(args.output_dir):
         raise ProbeError(
             f"--output_dir {args.output_dir} holds something else than a listening "
             "test: give another folder"
@@ -93,6 +93,20 @@ def check_args(args: argparse.Namespace) -> None:
         raise ProbeError(f"--minutes {args.minutes}: expected more than 0")
     for option in ("instructions", "consent"):
         _text(getattr(args, option), option)
+
+
+def _is_test(page: Path) -> bool:
+    """Return whether a folder is empty, or holds a listening test and nothing else."""
+    if page.is_symlink() or not page.is_dir():
+        return False
+    names = {path.name for path in page.iterdir()}
+    if not names:
+        return True
+    index = page / "index.html"
+    # Its script keeps the answers under this name.
+    return names == {index.name, "sounds"} and b"espnet_probe.listening" in (
+        index.read_bytes() if index.is_file() else b""
+    )
 
 
 def _genders_may_be_there(args: argparse.Namespace) -> bool:

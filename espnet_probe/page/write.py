@@ -91,25 +91,31 @@ def check_folder(output: Path) -> None:
         output: Where the page is to lie; it need not exist.
 
     Raises:
-        ProbeError: If it has a folder of the page's names and no page of ours.
+        ProbeError: If it has another page, or a folder of the page's names and none.
     """
-    there = [name for name in FOLDERS if (output / name).exists()]
-    if not there or _is_ours(output / PAGE):
+    page = output / PAGE
+    if _is_ours(page):
         return
-    raise ProbeError(
-        f"{output} has {' and '.join(there)} and no page of a report: they would be "
-        "replaced; choose another --output_dir or move them away"
-    )
+    if os.path.lexists(page):
+        raise ProbeError(
+            f"{page} is no page of a report and would be replaced: choose another "
+            "--output_dir or move it away"
+        )
+    there = [name for name in FOLDERS if os.path.lexists(output / name)]
+    if there:
+        raise ProbeError(
+            f"{output} has {' and '.join(there)} and no page of a report: they would "
+            "be replaced; choose another --output_dir or move them away"
+        )
 
 
 def _is_ours(page: Path) -> bool:
-    """Return whether a page is one of ours, by its ends: it may be very large."""
+    """Return whether a page is one of ours, by its end: it may be very large."""
     if not page.is_file():
         return False
     with page.open("rb") as file:
-        head = file.read(LOOKED_AT)
         file.seek(max(0, page.stat().st_size - LOOKED_AT))
-        return b"espnet_probe" in head + file.read()
+        return file.read().rstrip().endswith(MADE.encode())
 
 
 def write_page(

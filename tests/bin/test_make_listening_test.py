@@ -150,6 +150,13 @@ def test_a_test_that_is_there_is_not_changed(root: Path, tmp_path: Path) -> None
     (tmp_path / "papers" / "thesis.tex").write_text("years of work")
     with pytest.raises(ProbeError, match="holds something else than a listening test"):
         make(root, tmp_path, "--overwrite", "--output_dir", str(tmp_path / "papers"))
+    site = tmp_path / "site"
+    (site / "answers").mkdir(parents=True)
+    shutil.copy(tmp_path / "page" / "index.html", site)
+    (site / "sounds").mkdir()
+    with pytest.raises(ProbeError, match="something else than a listening test"):
+        make(root, tmp_path, "--overwrite", "--output_dir", str(site))
+    assert (site / "answers").is_dir()
 
 
 def test_several_models_and_conditions(root: Path, tmp_path: Path) -> None:

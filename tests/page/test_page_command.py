@@ -212,7 +212,11 @@ def test_mistakes_are_refused_before_the_work(tmp_path: Path) -> None:
     foreign = tmp_path / "foreign"
     (foreign / "audio").mkdir(parents=True)
     (foreign / "audio" / "mine.wav").write_bytes(b"mine")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "index.html").write_text("<p>my notes on espnet_probe</p>")
     for command, said in (
+        (["--output_dir", str(other)], "is no page of a report and would be replaced"),
         (["--num_examples", "-1"], "--num_examples: got -1"),
         (["--audio_format", "wma"], "--audio_format wma: not known"),
         (["--output_dir", str(foreign)], "has audio and no page of a report"),
@@ -220,6 +224,7 @@ def test_mistakes_are_refused_before_the_work(tmp_path: Path) -> None:
         with pytest.raises(ProbeError, match=said):
             main(["--exp", str(exps[0]), *command])
     assert (foreign / "audio" / "mine.wav").read_bytes() == b"mine"
+    assert (other / "index.html").read_text() == "<p>my notes on espnet_probe</p>"
     both = ["--exp", str(exps[0]), "--exp", str(exps[1])]
     with pytest.raises(ProbeError, match="--exp names 2 folders: give --output_dir"):
         main(both)
