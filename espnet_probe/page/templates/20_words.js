@@ -58,7 +58,7 @@ function recognised(sound, text) {
     typeof text === "string"
       ? alignWords(wordsOf(text), wordsOf(sound.text))
       : wordsOf(sound.text).map((word) => ({ kind: "same", heard: word }));
-  const nodes = steps.flatMap((step) => [stepNode(step), " "]);
+  const nodes = steps.flatMap((step, i) => [i ? " " : "", stepNode(step)]);
   const wrong = sound.errors
     ? el("span", { class: "count" }, `${sound.errors.edits} of ${sound.errors.words} wrong`)
     : null;

@@ -35,7 +35,7 @@ const Player = {
     if (!element) {
       element = new Audio();
       element.preload = "none";
-      element.src = address(sound.audio);
+      element.dataset.source = address(sound.audio);
       element.addEventListener("ended", () => this._ended(element));
       this._elements.set(sound.id, element);
     }
@@ -44,9 +44,11 @@ const Player = {
     return element;
   },
 
-  _loaded(element) {
-    if (element.readyState > 0) return Promise.resolve();
-    return new Promise((resolve, reject) => {
+  async _loaded(element) {
+    if (element.readyState > 0) return;
+    await Sources.give(element, element.dataset.source);
+    if (element.readyState > 0) return;
+    await new Promise((resolve, reject) => {
       element.addEventListener("loadedmetadata", resolve, { once: true });
       element.addEventListener(
         "error",
@@ -61,7 +63,7 @@ const Player = {
   // Put an element at a position and wait until it is there.
   _placed(element, seconds) {
     // Some browsers never arrive in the last frame of a FLAC file: they are put before.
-    const flac = element.src.endsWith(".flac") || element.src.startsWith("data:audio/flac");
+    const flac = /\.flac$|^data:audio\/flac/.test(element.dataset.source);
     const tail = flac ? LAST_FRAME : 0.01;
     const end = Number.isFinite(element.duration) ? element.duration - tail : seconds;
     const to = Math.max(0, Math.min(seconds, end));
@@ -178,11 +180,7 @@ const Player = {
   clear() {
     this._turn += 1;
     this.playing = false;
-    for (const element of this._elements.values()) {
-      element.pause();
-      element.removeAttribute("src");
-      element.load();
-    }
+    for (const element of this._elements.values()) Sources.take(element);
     this._elements.clear();
     this._active = null;
     this._at = 0;

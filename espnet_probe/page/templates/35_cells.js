@@ -9,11 +9,12 @@ const Cells = {
       const value = (sound.scores || {})[name];
       if (!Number.isFinite(value)) continue;
       const metric = Metrics.get(name);
-      const label = metric ? metric.label : name.toUpperCase();
-      said.push(`${label} ${value.toFixed(metric ? metric.digits : 2)}`);
+      // What stands in brackets explains; there is no room for it here.
+      const label = metric ? metric.label.replace(/ \(.*\)$/, "") : name.toUpperCase();
+      said.push(`${label} ${number(value, metric ? metric.digits : 2)}`);
     }
     if (Number.isFinite(sound.noise_kept))
-      said.push(`noise kept ${Math.round(100 * sound.noise_kept)} %`);
+      said.push(`noise kept ${number(100 * sound.noise_kept, 0)} %`);
     return said.join(" · ");
   },
 

@@ -106,10 +106,13 @@ const Gallery = {
       this.group(groups[0], view),
       el("div", { class: "models" }, models.map((group) => this.group(group, view))),
     );
+    // Recordings are as wide as a model's column: one time axis for all that is seen.
+    stage.style.setProperty("--columns", models.length || 1);
     this.stage.replaceWith(stage);
     this.stage = stage;
     Choosers.show(sounds, view);
     this.show();
+    Transport.move();
   },
 
   // Mark what is chosen, what plays and what is A and B.
