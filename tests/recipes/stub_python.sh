@@ -135,8 +135,10 @@ case "${module}" in
             echo "${spec}"
         done
         ;;
-    espnet_probe.bin.check_trials_args)
-        value --gender
+    espnet_probe.bin.check_args)
+        for word in "${args[@]}"; do
+            [[ "${word}" != --trials_args=*--gender\ * ]] || echo "${word##*--gender }"
+        done
         ;;
     espnet_probe.bin.score_verification)
         suffix=$(value --suffix)

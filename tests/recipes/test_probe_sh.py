@@ -96,14 +96,15 @@ def test_what_changed_is_done_again(recipe: Recipe) -> None:
     recipe.probe(
         "--stage", "5", "--num_pairs", "10", "--vocoder_args", "--num_threads 2"
     )
-    assert recipe.modules == ["vocode", "score_verification", "score_quality"]
+    again = ["vocode", "score_verification", "score_quality"]
+    assert recipe.modules == ["check_args", *again]
     # Trials that are drawn in another way.
     (recipe.folder / "data/test/spk2gender").write_text("a f\nb f\n")
     recipe.probe(
         *("--stage", "10", "--stop_stage", "10", "--num_pairs", "10"),
         *("--trials_args", "--balanced --gender data/test/spk2gender"),
     )
-    assert recipe.modules == ["check_trials_args", "make_trials", "score_verification"]
+    assert recipe.modules == ["check_args", "make_trials", "score_verification"]
     made = recipe.call("make_trials")
     assert "--balanced --gender data/test/spk2gender --output" in made
     # An output that has gone.

@@ -98,19 +98,20 @@ def test_scores_of_other_sounds_do_not_stay(recipe: Recipe) -> None:
     assert not further.is_file() and not quality.is_file()
 
 
-def test_options_of_trials_are_checked_before_work_starts(recipe: Recipe) -> None:
-    options = ("--stage", "5", "--trials_args")
-    name = "espnet_probe.bin.check_trials_args"
-    recipe.probe(*options, "--none", fail_on=name, code=2)
-    assert recipe.modules == ["check_trials_args"]
+def test_what_is_handed_on_is_checked_before_work_starts(recipe: Recipe) -> None:
+    options = ("--stage", "5", "--trials_args", "--none", "--quality_args", "--x y")
+    recipe.probe(*options, fail_on="espnet_probe.bin.check_args", code=2)
+    assert recipe.modules == ["check_args"]
+    called = recipe.call("check_args")
+    assert called.split(" ")[1:] == ["--trials_args=--none", "--quality_args=--x", "y"]
 
 
 def test_a_file_of_genders_is_there_or_made_by_stage_1(recipe: Recipe) -> None:
     gender = ("--trials_args", "--gender data/test/spk2gender")
     recipe.probe("--stage", "5", *gender, code=2)
     assert "there is no file data/test/spk2gender" in recipe.output
-    assert recipe.modules == ["check_trials_args"]
+    assert recipe.modules == ["check_args"]
     recipe.probe("--stop_stage", "0", "--check_until", "10", *gender)
     (recipe.folder / "data/test/spk2gender").write_text("a f\nb f\n")
     recipe.probe("--stage", "5", "--stop_stage", "5", "--check_until", "10", *gender)
-    assert recipe.modules == ["check_trials_args", "dump_hidden"]
+    assert recipe.modules == ["check_args", "dump_hidden"]

@@ -94,7 +94,6 @@ log "Skipped stages: ${skip_stages}"
 . "${_template}"/probe_verification.sh
 if will_run 10 10; then
     check_embedders
-    check_trials_args
 fi
 
 # The upstream
@@ -159,6 +158,9 @@ if will_run 6 7; then
     [ -f "${probe_config}" ] || fail "there is no --probe_config ${probe_config}"
     config_opts=(--config "${probe_config}")
 fi
+
+. "${_template}"/probe_args.sh
+check_all_args
 if [ -z "${probe_tag}" ]; then
     probe_tag=$(basename "${probe_config:-train_probe}" .yaml)
     if [ "${layers}" != "*" ]; then

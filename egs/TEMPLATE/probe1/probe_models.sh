@@ -65,6 +65,9 @@ check_models() {
         log "Error: --max_wer ${max_wer}: expected a word error rate in percent, or none"
         exit 2
     fi
+    [ -z "${claims_args}${study_args}" ] \
+        || ${python} -m espnet_probe.bin.check_args "--claims_args=${claims_args}" "--study_args=${study_args}" >/dev/null \
+        || exit 2
     if [ -n "${upstream_exp}${upstream_tag}${upstream_zip}${asr_exp}${asr_tag}" ]; then
         log "Error: --models trains and names the models: leave out --upstream_exp, --upstream_tag, --upstream_zip, --asr_exp and --asr_tag"
         exit 2

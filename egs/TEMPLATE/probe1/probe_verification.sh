@@ -56,17 +56,6 @@ check_embedders() {
     fi
 }
 
-# check_trials_args: refuses what make_trials does not take, before any work.
-check_trials_args() {
-    local gender
-    [ -n "${trials_args// /}" ] || return 0
-    gender=$(${python} -m espnet_probe.bin.check_trials_args ${trials_args}) || exit 2
-    # Stage 1 may be what makes it.
-    if [ -n "${gender}" ] && ! will_run 1 1 && [ ! -f "${gender}" ]; then
-        fail "--trials_args ${trials_args}: there is no file ${gender}"
-    fi
-}
-
 # drop_scores <folder of the set's reconstructions> <kind>...: removes scores of sounds or
 # trials that are to be made anew. Not all are scored again in the same call: those of
 # another embedder, or of a stage that is left out, would pass for scores of the new ones.
