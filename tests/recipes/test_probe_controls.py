@@ -151,6 +151,21 @@ def test_a_control_that_failed_goes_on_where_it_was(recipe: Recipe) -> None:
     assert "dump_hidden" not in recipe.modules
 
 
+def test_scores_of_earlier_trials_go_from_controls_too(recipe: Recipe) -> None:
+    (recipe.folder / "exp/spk_small").mkdir(parents=True)
+    for name in ("config.yaml", "valid.eer.best.pth"):
+        (recipe.folder / "exp/spk_small" / name).write_text(name)
+    options = ("--stage", "5", "--stop_stage", "10", "--controls", "shuffled")
+    recipe.probe(*options, "--embedder", "ge2e thin_resnet:exp/spk_small")
+    layer = recipe.folder / f"{OWN}_shuffled/reconstruct_default/test/blstm1"
+    further = layer / "verification_thin_resnet-spk_small.json"
+    assert further.is_file()
+    recipe.probe(*options)
+    assert recipe.modules == [] and further.is_file()
+    recipe.probe(*options, "--num_pairs", "10")
+    assert (layer / "verification.json").is_file() and not further.exists()
+
+
 def test_a_control_alone_needs_the_scores_of_the_originals(recipe: Recipe) -> None:
     recipe.probe("--stage", "5", "--stop_stage", "9", *BOTH)
     options = ("--stage", "10", "--stop_stage", "10", "--control", "random")

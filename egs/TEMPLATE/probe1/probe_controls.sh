@@ -52,11 +52,16 @@ name_control() {
 }
 
 # share_trials <folder of the set's reconstructions>: the control's trials are the
-# model's, whose folder is beside its own.
+# model's, whose folder is beside its own. Scores of trials that were drawn before these go,
+# also those of embedders that are not asked for now.
 share_trials() {
     local own
     own="${reference_dir}/$(basename "$1")/trials"
     need_done "$(dirname "${own}")/.trials.done" 10
+    if ! cmp -s "$(dirname "${own}")/.trials.done" "$1/.trials.done"; then
+        drop_scores "$1" verification
+        cp "$(dirname "${own}")/.trials.done" "$1/.trials.done"
+    fi
     ln -sfn "../../../${own#"$(dirname "${probe_exp}")/"}" "$1/trials"
 }
 
