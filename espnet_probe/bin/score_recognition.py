@@ -184,7 +184,7 @@ def load_judge(
 
     try:
         return Judge(
-            _files(choice),
+            model_files(choice),
             args.inference_config,
             settings,
             "cuda" if args.ngpu else "cpu",
@@ -195,7 +195,15 @@ def load_judge(
         raise ProbeError(str(error).replace("--upstream_", "--judge_")) from error
 
 
-def _files(choice: UpstreamChoice) -> "ModelFiles":
+def model_files(choice: UpstreamChoice) -> "ModelFiles":
+    """Find the files of a model; a published one is downloaded if need be.
+
+    Args:
+        choice: Which model.
+
+    Raises:
+        ProbeError: If they cannot be found.
+    """
     from espnet_probe.upstream import files
 
     if choice.tag is not None:

@@ -11,15 +11,13 @@ import soundfile
 import torch
 import yaml
 from numpy.typing import NDArray
+from probed_case import write_probes
 from tiny_models import asr_config, write_exp
 
 from espnet_probe.bin.probe_inference import main
 from espnet_probe.errors import ProbeError
 from espnet_probe.features.log_mel import LogMel, LogMelConfig
-from espnet_probe.probes.espnet_model import ESPnetProbeModel, ProbedLayer
 from espnet_probe.probes.inference import ProbeExp, reconstruct_utterance
-from espnet_probe.probes.linear import LinearProbe
-from espnet_probe.upstream import Upstream
 
 LAYERS = ["blstm1", "blstm3"]
 SAMPLES = {"utt0": 4000, "utt1": 5111, "utt2": 4321, "utt3": 6000}
@@ -39,33 +37,7 @@ def write_data(folder: Path, samples: Dict[str, int], seed: int = 0) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny upstream, and probes on two of its layers as a training leaves them."""
-    root = tmp_path_factory.mktemp("trained")
-    upstream = Upstream.from_exp(write_exp(root / "asr", asr_config("blstm", None, 20)))
-    layers = [layer for layer in upstream.layers if layer.name in LAYERS]
-    model = ESPnetProbeModel(
-        [ProbedLayer(layer.name, layer.width, layer.stride) for layer in layers],
-        upstream.target,
-        upstream.hash,
-        upstream,
-        LinearProbe,
-        {},
-    )
-    probe_exp = root / "probe"
-    probe_exp.mkdir()
-    for name in LAYERS:
-        torch.save(model.state_dict(), probe_exp / f"valid.loss_{name}.best.pth")
-    config = {
-        "upstream_exp": str(root / "asr"),
-        "upstream_model": None,
-        "upstream_hash": upstream.hash,
-        "target": upstream.target.to_dict(),
-        "layer_descriptions": [layer.to_dict() for layer in layers],
-        "probe": "linear",
-        "probe_conf": {},
-    }
-    (probe_exp / "config.yaml").write_text(yaml.safe_dump(config))
-    return root
+    return write_probes(tmp_path_factory.mktemp("trained"), LAYERS)
 
 
 @pytest.fixture

@@ -1,0 +1,162 @@
+"""hear: from sound files and trained probes to a page, in one command."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Dict, List
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from numpy.typing import NDArray
+from probed_case import write_probes
+from tiny_models import asr_config
+
+from espnet_probe.bin.hear import main
+from espnet_probe.bin.recordings import name_recordings, read_recording
+from espnet_probe.errors import ProbeError
+
+LAYERS = ["blstm1", "blstm3"]
+SOUNDS = "reconstruct_default/recordings"
+
+
+def noise(samples: int, channels: int = 1) -> NDArray[np.float64]:
+    draw = np.random.default_rng(samples).standard_normal((samples, channels))
+    return np.asarray(0.1 * draw)
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe's folder with a model, its probes, and recordings of other kinds."""
+    root = tmp_path_factory.mktemp("recipe")
+    settings = asr_config("blstm", None, 20)
+    settings.update(token_type="char", bpemodel=None)
+    settings["token_list"] = ["<blank>", "<unk>", "<space>", "b", "c", "<sos/eos>"]
+    write_probes(root / "exp", LAYERS, settings)
+    config = root / "exp" / "probe" / "config.yaml"
+    # As recipes write it: seen from the recipe's folder.
+    content = {**yaml.safe_load(config.read_text()), "upstream_exp": "exp/asr"}
+    config.write_text(yaml.safe_dump(content))
+    soundfile.write(root / "my voice (1).wav", noise(9000), 16000)
+    soundfile.write(root / "stereo.ogg", noise(5000, 2), 8000)
+    return root
+
+
+def command(recipe: Path, output: Path) -> List[str]:
+    recordings = [str(recipe / name) for name in ("my voice (1).wav", "stereo.ogg")]
+    probes = str(recipe / "exp" / "probe")
+    return [*recordings, "--probe_exp", probes, "--output_dir", str(output)]
+
+
+def page_data(output: Path) -> Dict[str, Any]:
+    page = (output / "report" / "index.html").read_text(encoding="utf-8")
+    found = re.search(r'id="report-data">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    data: Dict[str, Any] = json.loads(found[1])
+    return data
+
+
+def test_recordings_of_any_kind_are_heard_and_seen(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "heard"
+    main(command(recipe, output))
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == f"page: {output}/report/index.html" and len(said) == 2
+    utterances = page_data(output)["utterances"]
+    assert [one["name"] for one in utterances] == ["my-voice-1", "stereo"]
+    for one in utterances:
+        heard = [sound["layer"] or sound["role"] for sound in one["sounds"]]
+        assert sorted(heard) == ["blstm1", "blstm3", "natural", "oracle"]
+        assert all(sound["audio"] and sound["mel"] for sound in one["sounds"])
+    # What is at the model's rate is taken as it is, the other resampled.
+    data = output / "probe" / "data" / "recordings"
+    own, _ = soundfile.read(recipe / "my voice (1).wav")
+    taken, rate = soundfile.read(data / "wav" / "my-voice-1.wav")
+    assert rate == 16000 and np.array_equal(own, taken)
+    lengths = dict(line.split() for line in (data / "utt2num_samples").open())
+    assert lengths == {"my-voice-1": "9000", "stereo": "10000"}
+    # A second call makes nothing anew.
+    sounds = sorted((output / "probe" / SOUNDS).glob("*/wav/*.flac"))
+    before = [sound.stat().st_mtime_ns for sound in sounds]
+    assert len(before) == 6
+    main(command(recipe, output))
+    assert [sound.stat().st_mtime_ns for sound in sounds] == before
+
+
+def test_what_is_said_is_recognised_in_each_layer(recipe: Path, tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("my-voice-1 bcb\nstereo c b\nanother b\n")
+    main([*command(recipe, tmp_path / "heard"), "--text", str(text)])
+    for one, words in zip(page_data(tmp_path / "heard")["utterances"], ("bcb", "c b")):
+        assert one["text"] == words
+        for sound in one["sounds"]:
+            assert sound["text"] is not None
+            assert sound["errors"]["words"] == len(words.split())
+
+
+def test_several_models_have_one_page(recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "exp").mkdir()
+    write_probes(tmp_path / "exp", ["blstm2"])
+    words = command(recipe, tmp_path / "heard")
+    words.insert(-2, str(tmp_path / "exp" / "probe"))
+    main(words)
+    data = page_data(tmp_path / "heard")
+    assert [len(model["layers"]) for model in data["models"]] == [2, 1]
+    layers = {sound["layer"] for sound in data["utterances"][0]["sounds"]}
+    assert layers == {None, "blstm1", "blstm2", "blstm3"}
+    assert {path.name for path in (tmp_path / "heard").iterdir()} == {
+        *("heard.txt", "probe", "probe-2", "report")
+    }
+    with pytest.raises(ProbeError, match="name one model: give one --probe_exp"):
+        main([*words, "--upstream_exp", str(tmp_path / "exp" / "asr")])
+
+
+def test_mistakes_are_found_before_work_starts(recipe: Path, tmp_path: Path) -> None:
+    words = command(recipe, tmp_path / "heard")
+    with pytest.raises(ProbeError, match="there is no recording nothing.wav"):
+        main(["nothing.wav", *words])
+    with pytest.raises(ProbeError, match="stereo.ogg is given twice"):
+        main([str(recipe / "stereo.ogg"), *words])
+    text = tmp_path / "text"
+    text.write_text("stereo c b\n")
+    with pytest.raises(ProbeError, match="has no line of my-voice-1"):
+        main([*words, "--text", str(text)])
+    # Nothing of anybody's is written over.
+    with pytest.raises(ProbeError, match="holds other files: expected a new or empty"):
+        main(command(recipe, recipe))
+    with pytest.raises(ProbeError, match="no trained model in nowhere"):
+        main([*words, "--upstream_exp", "nowhere"])
+    assert not (tmp_path / "heard").exists()
+
+
+def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "words.wav").write_text("no sound")
+    with pytest.raises(ProbeError, match="cannot read .*words.wav as sound"):
+        read_recording(tmp_path / "words.wav", 16000, 60)
+    soundfile.write(tmp_path / "long.wav", noise(16000), 16000)
+    with pytest.raises(ProbeError, match="has 1.0 s: expected at most 0.5 s; cut it"):
+        read_recording(tmp_path / "long.wav", 16000, 0.5)
+    soundfile.write(tmp_path / "empty.wav", noise(0), 16000)
+    with pytest.raises(ProbeError, match="empty.wav has no sound in it"):
+        read_recording(tmp_path / "empty.wav", 16000, 60)
+    soundfile.write(tmp_path / "nan.wav", [0.0, np.nan], 16000, subtype="FLOAT")
+    with pytest.raises(ProbeError, match="nan.wav has values that are no finite"):
+        read_recording(tmp_path / "nan.wav", 16000, 60)
+
+
+def test_what_is_too_loud_for_a_file_is_turned_down(tmp_path: Path) -> None:
+    path = tmp_path / "loud.wav"
+    soundfile.write(path, [0.5, -2.0, 1.0], 16000, subtype="FLOAT")
+    wave = read_recording(path, 16000, 60)
+    assert np.allclose(wave, [0.25, -1.0, 0.5], atol=1e-4) and np.abs(wave).max() < 1
+
+
+def test_names_are_fit_for_tables_and_not_twice_the_same(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for name in ("x y.wav", "...flac"):
+            (tmp_path / folder / name).touch()
+    files = sorted(tmp_path.glob("*/*"))
+    assert list(name_recordings(files)) == ["recording", "x-y", "recording-2", "x-y-2"]
