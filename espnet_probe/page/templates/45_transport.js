@@ -52,7 +52,7 @@ const Transport = {
     parts.a = button({ class: "slot", "data-slot": "a", onclick: () => Marks.go("a") });
     parts.b = button({ class: "slot", "data-slot": "b", onclick: () => Marks.go("b") });
     parts.swap = button({ class: "swap", id: "swap", onclick: () => Marks.swap() }, "A⇄B");
-    parts.swap.setAttribute("aria-label", "Switch between A and B");
+    parts.swap.setAttribute("aria-label", "A⇄B: switch between A and B");
     const tick = (id, text, set) =>
       el("label", { class: "tick" }, el("input", { type: "checkbox", id, onchange: (event) => set(event.target.checked) }), text);
     this.node = el(
