@@ -126,6 +126,6 @@ def render(page: Page) -> str:
         instructions=paragraphs(page.instructions or INSTRUCTIONS[page.scale]),
         consent=paragraphs(page.consent or ""),
         css=source("listening.css"),
-        script=source("listening.js"),
+        script=source("listening_store.js") + source("listening.js"),
         data_json=Markup(text.translate(_ESCAPED)),
     )

@@ -151,9 +151,11 @@ def test_a_whole_sheet_with_a_reload(recipe: Path, tmp_path: Path, opened: Any) 
     assert found.started < found.finished
     assert found.level_check == "confirmed, played 1 times"
     assert found.simulated == "a browser driven by a program"
+    # Where nothing can be downloaded, the text can be copied.
+    assert read_answers(page.input_value("#as-text").encode()) == found
     # The same again, not another listener; until somebody else begins.
     assert download(page) == found
-    page.click("#done summary")
+    page.click("#done summary >> nth=1")
     page.click("#again")
     page.wait_for_selector("#intro:not([hidden])")
     start(page)
@@ -164,6 +166,80 @@ def test_a_whole_sheet_with_a_reload(recipe: Path, tmp_path: Path, opened: Any) 
     assert kept["answers"] == []
     name = page.evaluate(f"localStorage['espnet_probe.listening.{key.test}.listener']")
     assert name is None or name != found.listener
+
+
+def test_a_sheet_that_is_open_twice_loses_no_answer(
+    recipe: Path, tmp_path: Path, opened: Any
+) -> None:
+    key = make(recipe, tmp_path)
+    address = (tmp_path / "page" / "index.html").as_uri()
+    place = f"espnet_probe.listening.{key.test}.sheet1"
+    page = opened.page
+    page.goto(address)
+    start(page)
+    loads: List[Any] = []
+    page.on("load", lambda one: loads.append(one))
+    other = opened.context.new_page()
+    other.goto(address)
+    other.wait_for_selector("#task:not([hidden])")
+    # Whichever is used, the other follows, once for each answer.
+    for number, (used, follower) in enumerate([(page, other), (other, page)], 2):
+        hear(used, keys=False)
+        used.keyboard.press("ArrowLeft")
+        used.keyboard.press("Enter")
+        for one in (used, follower):
+            one.wait_for_function(
+                "number => document.getElementById('item-title')"
+                ".textContent === `Item ${number} of 8`",
+                arg=number,
+            )
+    assert len(loads) == 1
+    # A window that slept does not write its old state over the newer one.
+    newer = json.loads(page.evaluate(f"localStorage['{place}']"))
+    newer["answers"].append({**newer["answers"][-1], "item": third_item(page)})
+    text = json.dumps(newer)
+    page.evaluate("([place, text]) => { localStorage[place] = text }", [place, text])
+    page.click("#play-A")
+    page.wait_for_function(
+        "document.getElementById('item-title').textContent === 'Item 4 of 8'"
+    )
+    kept = json.loads(page.evaluate(f"localStorage['{place}']"))
+    assert kept["answers"] == newer["answers"]
+    assert len(loads) == 2
+
+
+def third_item(page: Any) -> str:
+    items: List[Dict[str, str]] = page.evaluate(
+        "JSON.parse(document.getElementById('test-data').textContent).sheets[1]"
+    )
+    return items[2]["item"]
+
+
+def test_who_begins_another_sheet_leaves_the_first_ones_name(
+    recipe: Path, tmp_path: Path, opened: Any
+) -> None:
+    key = make(recipe, tmp_path, "--num_sheets", "2")
+    address = (tmp_path / "page" / "index.html").as_uri()
+    page = opened.page
+
+    def name_of(sheet: int) -> str:
+        place = f"espnet_probe.listening.{key.test}.sheet{sheet}"
+        kept: Dict[str, str] = json.loads(page.evaluate(f"localStorage['{place}']"))
+        return kept["listener"]
+
+    page.goto(f"{address}?sheet=2")
+    start(page)
+    first = name_of(2)
+    page.goto(f"{address}?sheet=1")
+    start(page)
+    assert name_of(1) == first
+    # As "Begin anew" does for the next person.
+    page.evaluate(
+        f"localStorage.removeItem('espnet_probe.listening.{key.test}.listener')"
+    )
+    page.goto(f"{address}?sheet=2")
+    page.wait_for_selector("#task:not([hidden])")
+    assert name_of(2) == first
 
 
 def test_similarity_by_keyboard(recipe: Path, tmp_path: Path, opened: Any) -> None:
@@ -280,9 +356,9 @@ def test_names_and_states_for_screen_readers(
     start(page)
     # The heading has the focus: the reader begins there.
     assert page.evaluate("document.activeElement.id") == "item-title"
-    sound = page.get_by_role("button", name="Play A, not heard yet")
+    sound = page.get_by_role("button", name="A, play, not heard yet")
     sound.click()
-    page.get_by_role("button", name="Play A, heard").wait_for()
+    page.get_by_role("button", name="A, heard, play again").wait_for()
     group = page.get_by_role("group", name="Whose voice is X?")
     assert group.get_by_role("radio").count() == 2
     assert page.get_by_role("status").first.is_visible()

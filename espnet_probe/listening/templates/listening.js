@@ -7,58 +7,25 @@
   const SIDES = ["A", "B"];
   const WEEK = 7 * 24 * 3600 * 1000;
   const byId = (id) => document.getElementById(id);
-  const prefix = `espnet_probe.listening.${data.test}.`;
-
-  // ------------------------------------------------------------ what is kept
-  // A browser may refuse storage; the test then works as long as the page is open.
-  let keeps = true;
-
-  function read(name) {
-    try {
-      return localStorage.getItem(prefix + name);
-    } catch (error) {
-      keeps = false;
-      return null;
-    }
-  }
-
-  function write(name, text) {
-    try {
-      localStorage.setItem(prefix + name, text);
-    } catch (error) {
-      keeps = false;
-    }
-    if (!keeps) notice("");
-  }
-
-  function remove(name) {
-    try {
-      localStorage.removeItem(prefix + name);
-    } catch (error) {
-      keeps = false;
-    }
-  }
-
-  function randomName() {
-    const bytes = crypto.getRandomValues(new Uint8Array(12));
-    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  }
+  const store = listeningStore(data.test, () => notice(""));
 
   let ownName = "";
 
-  // One name for all sheets that a person answers in this browser.
+  // One name for all sheets that a person begins in this browser; a sheet keeps its own
+  // when somebody else begins another.
   function listener() {
-    const known = read("listener") || ownName;
+    if (/^[0-9a-f]{24}$/.test(state.listener)) return state.listener;
+    const known = store.read("listener") || ownName;
     if (/^[0-9a-f]{24}$/.test(known)) return known;
-    ownName = randomName();
-    write("listener", ownName);
+    ownName = store.randomName();
+    store.write("listener", ownName);
     return ownName;
   }
 
   const KEEPS_NOTHING = "This browser keeps nothing of this page: do not close or reload it before you have handed in your answers.";
 
   function notice(text) {
-    const said = text || (keeps ? "" : KEEPS_NOTHING);
+    const said = text || (store.keeps() ? "" : KEEPS_NOTHING);
     if (byId("notice").textContent !== said) byId("notice").textContent = said;
     byId("notice").hidden = !said;
   }
@@ -92,25 +59,47 @@
 
   const items = data.sheets[sheet];
 
-  function fresh() {
-    return { started: "", finished: "", level_check: "", answers: [], current: null, handed_in: false };
-  }
+  const fresh = () => ({ listener: "", started: "", finished: "", level_check: "", answers: [], current: null, handed_in: false });
 
-  function restored() {
+  function parsed(text) {
     try {
-      const found = JSON.parse(read(`sheet${sheet}`));
+      const found = JSON.parse(text);
       const fits = found && Array.isArray(found.answers) && found.answers.length <= items.length
         && found.answers.every((answer, place) => answer.item === items[place].item);
-      return fits ? found : fresh();
+      return fits ? found : null;
     } catch (error) {
-      return fresh();
+      return null;
     }
   }
 
-  let state = restored();
+  let state = parsed(store.read(`sheet${sheet}`)) || fresh();
 
+  // The same sheet may be open in two windows. Each answer of the one takes the other
+  // along; nothing else does, and nobody writes over answers that it does not know.
+  let leaving = false;
+
+  function follow() {
+    leaving = true;
+    stop();
+    location.reload();
+  }
+
+  // Whether what is kept has answers, or a beginning, that this window does not know.
+  function isBehind(kept) {
+    if (!kept || !kept.started) return false;
+    if (kept.started !== state.started) return true;
+    return kept.answers.some((answer, place) => JSON.stringify(answer) !== JSON.stringify(state.answers[place]));
+  }
+
+  // Returns false if the page is being loaded anew instead, with what is kept.
   function save() {
-    write(`sheet${sheet}`, JSON.stringify(state));
+    if (leaving) return false;
+    if (store.keeps() && isBehind(parsed(store.read(`sheet${sheet}`)))) {
+      follow();
+      return false;
+    }
+    store.write(`sheet${sheet}`, JSON.stringify(state));
+    return true;
   }
 
   // ------------------------------------------------------------ playing
@@ -154,17 +143,22 @@
     audio.currentTime = 0;
     const own = { side, audio, changed };
     playing = own;
+    const failed = () => {
+      if (playing !== own) return;
+      playing = null;
+      changed(0, false);
+      const reload = store.keeps() ? ", or reload the page: nothing is lost" : "";
+      notice(`This sound could not be played. Please try again${reload}. If it stays so, tell whoever asked you.`);
+    };
+    audio.onerror = failed;
     audio.ontimeupdate = () => changed(audio.duration ? audio.currentTime / audio.duration : 0, false);
     audio.onended = () => {
       if (playing === own) playing = null;
       changed(0, true);
     };
     audio.play().then(() => notice(""), (error) => {
-      // Another sound was started before this one: no failure.
-      if (error.name === "AbortError") return;
-      if (playing === own) playing = null;
-      changed(0, false);
-      notice("This sound could not be played. Please try again, or reload the page: nothing is lost.");
+      // Aborted: another sound was started before this one, which is no failure.
+      if (error.name !== "AbortError") failed();
     });
     changed(0, false);
   }
@@ -194,6 +188,7 @@
     if (consent) consent.onchange = check;
     byId("start").onclick = () => {
       stop();
+      state.listener = listener();
       state.level_check = `confirmed, played ${levelPlays} times`;
       state.started = new Date().toISOString();
       next();
@@ -243,7 +238,7 @@
       button.classList.toggle("heard", heard[side]);
       const said = now ? "playing" : heard[side] ? "✓ heard" : "▶ play";
       if (byId(`state-${side}`).textContent !== said) byId(`state-${side}`).textContent = said;
-      button.setAttribute("aria-label", `Play ${side}${now ? ", playing" : heard[side] ? ", heard" : ", not heard yet"}`);
+      button.setAttribute("aria-label", `${side}, ${now ? "playing" : heard[side] ? "heard, play again" : "play, not heard yet"}`);
       if (!now) byId(`bar-${side}`).style.width = "0";
     }
     const open = allHeard();
@@ -260,7 +255,7 @@
     const plays = state.current.plays;
     plays[side] = Math.min(plays[side] + 1, 10000);
     countTime();
-    save();
+    if (!save()) return;
     const name = item().item;
     play(side, item()[side], (part, ended) => {
       if (!state.current || state.current.item !== name) return;
@@ -277,10 +272,11 @@
   function next() {
     stop();
     if (state.answers.length === items.length) {
-      if (!state.finished) state.finished = new Date().toISOString();
+      // A clock that was set back in between does not turn time round.
+      const now = new Date().toISOString();
+      if (!state.finished) state.finished = now < state.started ? state.started : now;
       state.current = null;
-      save();
-      finish(true);
+      if (save()) finish(true);
       return;
     }
     const here = item();
@@ -288,7 +284,7 @@
       const none = { A: 0, B: 0, X: 0 };
       state.current = { item: here.item, plays: none, heard: { A: false, B: false, X: false }, milliseconds: 0 };
     }
-    save();
+    if (!save()) return;
     since = performance.now();
     marked = "A";
     for (const input of document.querySelectorAll("#task input")) input.checked = false;
@@ -439,13 +435,14 @@
     byId("done-text").textContent = data.post_to
       ? `You have answered all ${items.length} items.`
       : `You have answered all ${items.length} items. Please download your answers and send the file to whoever asked you.`;
+    byId("as-text").value = documentText();
     byId("download").onclick = download;
     byId("send").onclick = send;
     byId("again").disabled = !state.handed_in;
     byId("again").onclick = () => {
-      remove(`sheet${sheet}`);
-      remove("listener");
-      state = fresh();
+      leaving = true;
+      store.remove(`sheet${sheet}`);
+      store.remove("listener");
       location.reload();
     };
     show("done", focus);
@@ -463,10 +460,15 @@
     since = performance.now();
   });
   window.addEventListener("storage", (event) => {
-    // The same sheet is open twice: this one follows the other.
-    if (event.key === `${prefix}sheet${sheet}`) location.reload();
+    const begunAnew = event.newValue === null && state.started;
+    if (event.key === store.place(`sheet${sheet}`) && (begunAnew || isBehind(parsed(event.newValue)))) follow();
   });
 
+  window.addEventListener("beforeunload", (event) => {
+    if (!store.keeps() && state.started && !state.handed_in) event.preventDefault();
+  });
+
+  notice("");
   if (state.answers.length === items.length && items.length > 0) finish(false);
   else if (state.started) next();
   else begin(false);
