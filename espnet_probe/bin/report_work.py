@@ -211,13 +211,15 @@ def _sections(experiments: Sequence["Experiment"]) -> Tuple[Sections, List[str]]
     """Return the tables of all sets, without plots, and what is missing."""
     from tqdm import tqdm
 
+    from espnet_probe.report.human_tests import HumanTests
     from espnet_probe.report.write import make_sections
 
     sections: Sections = {}
-    notes = []
+    tests = HumanTests([one.results.probe_exp for one in experiments])
+    notes = list(tests.notes)
     work = [(one, results) for one in experiments for results in one.results.sets]
     for one, results in tqdm(work, desc="tables", unit="set"):
-        found, lacking = make_sections(results, None)
+        found, lacking = make_sections(results, None, tests)
         sections[one.id, results.name] = found
         notes += [f"{one.label}: {note}" for note in lacking]
     return sections, notes

@@ -210,7 +210,6 @@ def levels(
         assets: Takes copies of the result files.
     """
     found: List[Entry] = []
-    same: Dict[Tuple[str, ...], List[Entry]] = {}
     for experiment, condition, results in each_set(experiments, conditions):
         for control in CONTROLS:
             row = results.control(control)
@@ -228,7 +227,21 @@ def levels(
                     "control": control,
                     **point(value, assets.copy(value.source, *place)),
                 }
-                same.setdefault((one.id, condition.id, control), []).append(entry)
+                found.append(entry)
+    return join_levels(found)
+
+
+def join_levels(every: Sequence[Entry]) -> List[Entry]:
+    """Let a level that all models have alike stand once, and of no model.
+
+    Args:
+        every: The levels of all models.
+    """
+    found: List[Entry] = []
+    same: Dict[Tuple[str, ...], List[Entry]] = {}
+    for entry in every:
+        place = entry["metric"], entry["condition"], entry["control"]
+        same.setdefault(place, []).append(entry)
     for entries in same.values():
         if len(entries) > 1 and all(_equal(entries[0], one) for one in entries[1:]):
             found.append({**entries[0], "model": None})

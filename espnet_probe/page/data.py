@@ -62,7 +62,7 @@ def make_data(
     files = MelFiles()
     shown = curves.shown_metrics(experiments)
     kept = noise_kept.noise_curves(experiments, conditions, assets, files)
-    human, heard, warnings = human_curves.human_curves(experiments, conditions, assets)
+    human = human_curves.human_data(experiments, conditions, assets)
     maker = UtteranceMaker(assets, files, choice)
     utterances = maker.make(experiments, conditions)
     document = {
@@ -76,18 +76,21 @@ def make_data(
         "metrics": [
             *(curves.metric_entry(one) for one in shown),
             *([noise_kept.metric_entry()] if kept else []),
-            *human,
+            *human.metrics,
         ],
         "curves": [
             *curves.curves(shown, experiments, conditions, assets),
             *kept,
-            *heard,
+            *human.curves,
         ],
-        "levels": curves.levels(shown, experiments, conditions, assets),
+        "levels": [
+            *curves.levels(shown, experiments, conditions, assets),
+            *human.levels,
+        ],
         "utterances": utterances,
         "pictures": maker.picture_entry(),
     }
-    return PageData(document, [*warnings, *maker.notes])
+    return PageData(document, [*human.notes, *maker.notes])
 
 
 def _model(experiment: Experiment) -> Dict[str, Any]:

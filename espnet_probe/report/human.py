@@ -25,6 +25,7 @@ class HumanRate:
 
     Attributes:
         exp: The experiment, as it was named when the test was made.
+        folder: Where it was then; None if the file is of a version that did not say.
         set: Such as ``test_snr10``.
         condition: Such as ``snr10``.
         layer: The layer.
@@ -43,6 +44,17 @@ class HumanRate:
     over: str = ""
     kappa: Optional[float] = None
     embedders: Mapping[str, Tuple[Value, Value]] = field(default_factory=dict)
+    folder: Optional[Path] = None
+
+    def may_be_of(self, name: str) -> bool:
+        """Say whether this may be of an experiment that has been moved.
+
+        Args:
+            name: Its folder's name.
+        """
+        if self.folder is not None and self.folder.exists():
+            return False
+        return (self.folder or Path(self.exp)).name == name
 
 
 @dataclass(frozen=True)
@@ -74,20 +86,24 @@ class Human:
         who = "; ".join(self.simulated)
         return f"SIMULATED listeners, no person answered: {who}"
 
-    def of(self, probe_exp: Path, subset: Optional[str] = None) -> List[HumanRate]:
+    def of(
+        self, probe_exp: Path, subset: Optional[str] = None, by_name: bool = True
+    ) -> List[HumanRate]:
         """Return the rates of one experiment.
 
         Args:
-            probe_exp: Its folder. It may have been moved since: what counts is the
-                folder's name.
+            probe_exp: Its folder.
             subset: A set; None for all.
+            by_name: If the test knows no experiment there, take one of that name that
+                is not where it was, if there is one alone.
         """
-        name = probe_exp.resolve().name
-        return [
-            one
-            for one in self.rates
-            if Path(one.exp).name == name and subset in (None, one.set)
-        ]
+        own = probe_exp.resolve()
+        found = [one for one in self.rates if one.folder == own]
+        if not found and by_name:
+            found = [one for one in self.rates if one.may_be_of(own.name)]
+            if len({(one.folder, one.exp) for one in found}) > 1:
+                found = []
+        return [one for one in found if subset in (None, one.set)]
 
 
 def read_human(path: Path) -> Tuple[Optional[Human], str]:
@@ -133,6 +149,7 @@ def _rate(entry: Mapping[str, Any], path: Path) -> HumanRate:
         over=str(entry["over"]),
         kappa=finite(entry["agreement"]["kappa"]),
         embedders=embedders,
+        folder=Path(entry["folder"]) if entry.get("folder") else None,
     )
 
 

@@ -2,21 +2,20 @@
 
 from functools import partial
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence
 
 from espnet_probe.report.figures import save_figure
 from espnet_probe.report.files import slug
 from espnet_probe.report.human import (
     CONTROLS,
-    FILE,
     HUMAN,
     PAIRS,
     Human,
     HumanRate,
     no_value,
-    read_human,
 )
 from espnet_probe.report.human_figure import draw_human
+from espnet_probe.report.human_tests import HumanTests
 from espnet_probe.report.sections import Line, Section
 from espnet_probe.report.values import full_text
 
@@ -69,23 +68,18 @@ def human_section(
 
 
 def human_sections(
-    probe_exp: Path, subset: str, folder: Optional[Path]
-) -> Tuple[List[Section], List[str]]:
+    tests: HumanTests, probe_exp: Path, subset: str, folder: Optional[Path]
+) -> List[Section]:
     """Return what listeners said of a set of an experiment.
 
     Args:
-        probe_exp: The probe experiment; its ``listening/listening.json`` is read.
+        tests: The tests that may be of it.
+        probe_exp: The probe experiment.
         subset: The name of the set.
         folder: Where the plot goes; None for no plot.
 
     Returns:
-        The section, if the test was held on this set; and what is missing, in words.
+        The section, if a test was held on this set.
     """
-    path = probe_exp / FILE
-    if not path.is_file():
-        return [], []
-    human, problem = read_human(path)
-    if human is None:
-        return [], [f"listening test: {problem}"]
-    rates = human.of(probe_exp, subset)
-    return ([human_section(human, rates, folder)] if rates else []), []
+    found = tests.of(probe_exp, subset)
+    return [human_section(*found[0], folder)] if found else []

@@ -8,6 +8,7 @@ from tqdm import tqdm
 from espnet_probe.report.figures import write_figures
 from espnet_probe.report.files import write_text
 from espnet_probe.report.human_section import human_sections
+from espnet_probe.report.human_tests import HumanTests
 from espnet_probe.report.recognition_section import (
     missing_recognition,
     recognition_section,
@@ -20,20 +21,21 @@ from espnet_probe.report.verification_section import verification_sections
 
 
 def make_sections(
-    results: SetResults, folder: Optional[Path]
+    results: SetResults, folder: Optional[Path], tests: HumanTests
 ) -> Tuple[List[Section], List[str]]:
     """Return what a set shows beside its main table, and what is missing in words.
 
     Args:
         results: The rows of a set, one at least.
         folder: Where the plots go; None for tables alone.
+        tests: Listening tests that may be of it.
     """
     verification, notes = verification_sections(results, folder)
     # <probe_exp>/reconstruct_<tag>/<set>/<row>
     probe_exp = results.rows[0].folder.parents[2]
-    human, lacking = human_sections(probe_exp, results.name, folder)
+    human = human_sections(tests, probe_exp, results.name, folder)
     sections = recognition_section(results, folder) + selectivity_sections(results)
-    notes += [*lacking, *missing_recognition(results)]
+    notes += missing_recognition(results)
     return [*sections, *verification, *human], notes
 
 
@@ -55,9 +57,10 @@ def write_report(
         Plots and tables by set; and what is missing, in words.
     """
     parts: Dict[str, SetParts] = {}
-    notes: List[str] = []
+    tests = HumanTests([results.probe_exp])
+    notes = list(tests.notes)
     for one in tqdm(results.sets, desc="tables", unit="set"):
-        sections, lacking = make_sections(one, figures)
+        sections, lacking = make_sections(one, figures, tests)
         notes += lacking
         parts[one.name] = SetParts(write_figures(one, figures), sections)
     folder = results.probe_exp

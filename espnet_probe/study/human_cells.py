@@ -1,14 +1,10 @@
-"""The human error rates of a study's models, from the listening tests that were held.
-
-A test lies in the experiment that it was made with first and may be of several: each
-model's rates are looked for in the ``listening.json`` of its own experiment, then in
-those of the others.
-"""
+"""The human error rates of a study's models, from listening tests that were held."""
 
 from pathlib import Path
 from typing import Dict, List, Mapping, Sequence
 
-from espnet_probe.report.human import BOTH, FILE, Human, HumanRate, read_human
+from espnet_probe.report.human import BOTH, HumanRate
+from espnet_probe.report.human_tests import HumanTests
 from espnet_probe.scores.claim_table import HUMAN_ERROR, Key
 from espnet_probe.scores.contrasts import Cell
 from espnet_probe.study.gaps import Gaps
@@ -27,29 +23,16 @@ class HumanReader:
         Args:
             probe_exps: The probe experiments of the study.
         """
-        self.notes: List[str] = []
-        self._tests: Dict[Path, Human] = {}
-        names = [folder.resolve().name for folder in probe_exps]
-        self._shared = {name for name in names if names.count(name) > 1}
-        for folder in probe_exps:
-            path = folder / FILE
-            if not path.is_file():
-                continue
-            human, problem = read_human(path)
-            if human is None:
-                self.notes.append(f"listening test: {problem}")
-            elif human.simulated:
-                self.notes.append(f"listening test: {path}: {human.warning}; not used")
-            else:
-                self._tests[folder.resolve()] = human
+        self._tests = HumanTests(probe_exps)
+        self.notes = list(self._tests.notes)
+        for human in self._tests.held.values():
+            if human.simulated:
+                said = f"listening test: {human.path}: {human.warning}; not used"
+                self.notes.append(said)
 
     def _rates(self, probe_exp: Path) -> List[HumanRate]:
-        own = probe_exp.resolve()
-        order = sorted(self._tests, key=lambda folder: folder != own)
-        if own.name in self._shared:
-            # A name that two experiments have says nothing in the file of a third.
-            order = [folder for folder in order if folder == own]
-        return [rate for folder in order for rate in self._tests[folder].of(probe_exp)]
+        tests = self._tests.of(probe_exp)
+        return [one for human, rates in tests if not human.simulated for one in rates]
 
     def cells(
         self,

@@ -13,6 +13,7 @@ from espnet_probe.report.collect import collect
 from espnet_probe.report.det_figure import curve, deviate, draw_det, error_rates
 from espnet_probe.report.embedder_curves import draw_embedder_curves
 from espnet_probe.report.figures import LIGHT
+from espnet_probe.report.human_tests import HumanTests
 from espnet_probe.report.recognition_section import draw_survival
 from espnet_probe.report.results import SetResults
 from espnet_probe.report.score_distribution_figure import draw_distributions
@@ -39,7 +40,9 @@ def made(
 ) -> Tuple[SetResults, Dict[str, Section]]:
     """Its numbers and sections; nothing is missing."""
     results = collect(probe_exp).sets[0]
-    sections, notes = make_sections(results, tmp_path_factory.mktemp("figures"))
+    sections, notes = make_sections(
+        results, tmp_path_factory.mktemp("figures"), HumanTests([])
+    )
     assert notes == []
     return results, {section.title: section for section in sections}
 
@@ -133,7 +136,7 @@ def test_without_new_files_there_are_no_sections(
 ) -> None:
     old, _ = make_experiment(tmp_path, layers=("cnn1",))
     results = collect(old).sets[0]
-    assert make_sections(results, tmp_path) == ([], [])
+    assert make_sections(results, tmp_path, HumanTests([])) == ([], [])
     assert draw_survival(results, LIGHT) is None
 
 
@@ -145,7 +148,9 @@ def test_what_is_broken_is_named_and_the_rest_shown(tmp_path: Path) -> None:
     (folder / "blstm1" / "quality.csv").write_text("utt_id,stoi\na,half\n")
     (folder / "blstm5" / "recognition.json").write_text("{")
     (folder / "blstm5" / f"verification_{SECOND}.json").write_text("[]")
-    sections, notes = make_sections(collect(exp).sets[0], tmp_path / "figures")
+    sections, notes = make_sections(
+        collect(exp).sets[0], tmp_path / "figures", HumanTests([])
+    )
     text = "\n".join(notes)
     assert "test_clean, cnn1: no scores of trials:" in text
     assert "expected columns enrolment, test, label, score" in text
