@@ -204,6 +204,8 @@ def make_page(folder: Path, single_file: bool) -> Dict[str, Any]:
     assets = Assets(folder, single_file)
     data = PageData(Maker(assets).document(), [f"nothing of {HOSTILE}"])
     rows = [[cell("cnn1"), cell("3.25")], [cell(HOSTILE), cell('8.25, "about"')]]
+    # Links beside a name, as to the files of a layer's scores.
+    rows[0][0]["links"] = [("quality", "files/quality.json")]
     page = Page(
         title=HOSTILE,
         lead=QUOTED,

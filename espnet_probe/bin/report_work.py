@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -80,6 +81,7 @@ def check(args: argparse.Namespace) -> Path:
         if len(args.exp) > 1 and args.asr_exp is not None:
             raise ProbeError("--asr_exp is for one --exp: others name their recogniser")
         output = args.output_dir or args.exp[0] / REPORT
+        check_output(output.parent if args.output_dir is None else output)
     check_output(output)
     check_folder(output)
     return Path(output)
@@ -99,7 +101,7 @@ def _publish(
     job: Job,
     experiments: Sequence["Experiment"],
     conditions: Sequence["Condition"],
-    output: Path,
+    folder: Path,
 ) -> List["Figure"]:
     """Write figures and tables for print; return those that the page shows.
 
@@ -107,21 +109,21 @@ def _publish(
         job: What is asked for.
         experiments: The models.
         conditions: The sets that are shown.
-        output: The page's folder.
+        folder: Stands for the page's folder while the page is made.
     """
     from espnet_probe.page.curves import shown_metrics
     from espnet_probe.page.latex import write_tables
     from espnet_probe.page.print_figures import write_figures
-    from espnet_probe.page.write import Figure
+    from espnet_probe.page.write import FIGURES, TABLES, Figure
     from espnet_probe.report.files import link
 
     metrics = shown_metrics(experiments)
-    write_tables(experiments, conditions, metrics, output / "tables", job.command)
+    write_tables(experiments, conditions, metrics, folder / TABLES, job.command)
     if job.args.no_figures:
         return []
-    written = write_figures(experiments, conditions, metrics, output / "figures")
+    written = write_figures(experiments, conditions, metrics, folder / FIGURES)
     return [
-        Figure(title, link(path, output), link(path.with_suffix(".pdf"), output))
+        Figure(title, link(path, folder), link(path.with_suffix(".pdf"), folder))
         for title, path in written
     ]
 
@@ -134,10 +136,10 @@ def _write(
     from espnet_probe.page.write import write_page
 
     conditions = find_conditions(experiments)
-    if not page.single_file:
-        figures = _publish(job, experiments, conditions, output)
-        page = replace(page, figures=figures)
-    path = write_page(output, page, experiments, conditions)
+    publish = partial(_publish, job, experiments, conditions)
+    path = write_page(
+        output, page, experiments, conditions, None if page.single_file else publish
+    )
     print(path.resolve())
 
 
@@ -163,8 +165,10 @@ def report_of_one(job: Job, output: Path) -> None:
         stage_times=args.stage_times,
         controls=parse_controls(args.control),
     )
+    # Whoever names another place may not be allowed to write to the experiment.
+    folder = args.output_dir or args.exp[0]
     parts, notes = write_report(
-        results, output / "figures", job.environment, job.command
+        results, output / "figures", job.environment, job.command, folder
     )
     print(plain(results, parts))
     experiments = make_experiments([results])
@@ -211,12 +215,13 @@ def _sections(experiments: Sequence["Experiment"]) -> Tuple[Sections, List[str]]
     """Return the tables of all sets, without plots, and what is missing."""
     from tqdm import tqdm
 
+    from espnet_probe.page.comparable import differences
     from espnet_probe.report.human_tests import HumanTests
     from espnet_probe.report.write import make_sections
 
     sections: Sections = {}
     tests = HumanTests([one.results.probe_exp for one in experiments])
-    notes = list(tests.notes)
+    notes = [*differences(experiments), *tests.notes]
     work = [(one, results) for one in experiments for results in one.results.sets]
     for one, results in tqdm(work, desc="tables", unit="set"):
         found, lacking = make_sections(results, None, tests)

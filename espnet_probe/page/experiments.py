@@ -7,7 +7,7 @@ from typing import Dict, List, Mapping, Optional, Sequence
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.report.control_rows import open_control, parse_control
-from espnet_probe.report.results import Results
+from espnet_probe.report.results import OPTIONAL_CONTROLS, Results
 from espnet_probe.report.tags import find_reconstruct
 
 #: How the folders of probe experiments begin.
@@ -50,12 +50,25 @@ def make_experiments(
         labels: As people call them; None to make them of the folders' names.
         notes: What has to be said of each; None for nothing.
     """
-    labels = labels or labels_of([one.probe_exp for one in results])
+    labels = labels or _labels(results)
     said = notes or [""] * len(labels)
     return [
         Experiment(f"m{place}", labels[place], one, said[place])
         for place, one in enumerate(results)
     ]
+
+
+def _labels(results: Sequence[Results]) -> List[str]:
+    if len(results) == 1:
+        # The name of the folder says also how the probes were trained.
+        (label,) = labels_of([results[0].probe_exp])
+        upstream = results[0].upstream.get("upstream_exp")
+        name = Path(upstream).name if upstream else ""
+        control = label.endswith(OPTIONAL_CONTROLS)
+        return [
+            name if name and label.startswith(f"{name}_") and not control else label
+        ]
+    return labels_of([one.probe_exp for one in results])
 
 
 def labels_of(folders: Sequence[Path]) -> List[str]:

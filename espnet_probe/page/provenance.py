@@ -59,45 +59,58 @@ def provenance(
             about.append(("file", path.name, address))
     blocks = [
         Block("This report", about),
-        Block("Sets", _sets(experiments, conditions)),
+        Block("Sets", _sets(experiments, conditions, assets)),
     ]
     return blocks + [_model(experiment, assets) for experiment in experiments]
 
 
 def _sets(
-    experiments: Sequence[Experiment], conditions: Sequence[Condition]
+    experiments: Sequence[Experiment],
+    conditions: Sequence[Condition],
+    assets: Assets,
 ) -> List[Item]:
     items: List[Item] = []
     for condition in conditions:
         sizes: Dict[str, List[str]] = {}
+        address: Dict[str, Optional[str]] = {}
         for experiment in experiments:
             results = set_results(experiment, condition)
             if results is not None:
-                sizes.setdefault(_size(results), []).append(experiment.label)
+                size, source = _size(results)
+                sizes.setdefault(size, []).append(experiment.label)
+                if address.get(size) is None:
+                    place = (experiment.id, condition.id)
+                    address[size] = assets.copy(source, *place)
         for text, labels in sizes.items():
             name = condition.name
             name += f" ({', '.join(labels)})" if len(sizes) > 1 else ""
-            items.append((name, text, None))
+            items.append((name, text, address[text]))
     return items
 
 
-def _size(results: SetResults) -> str:
-    """Say how large a set is, from what was scored and vocoded."""
+def _size(results: SetResults) -> Tuple[str, Optional[Path]]:
+    """Say how large a set is, from what was scored and vocoded, and which file."""
     most: Dict[str, int] = {}
+    source: Optional[Path] = None
     for row in results.rows:
         for key in (EER.key, L1.key):
-            for name, number in row.values[key].counts.items():
+            value = row.values[key]
+            for name, number in value.counts.items():
                 if name in ("utterances", "speakers", "trials"):
+                    if number > most.get(name, 0):
+                        source = source or value.source
                     most[name] = max(number, most.get(name, 0))
     parts = [f"{most[name]} {name}" for name in sorted(most, reverse=True)]
     oracle = results.control("oracle")
     document = None
     if oracle is not None:
-        document, _ = read_document(oracle.folder / "vocode.json")
+        path = oracle.folder / "vocode.json"
+        document, _ = read_document(path)
+        source = source or (path if document else None)
     seconds = finite((document or {}).get("seconds"))
     if seconds is not None:
         parts.append(f"{seconds / 60:.1f} min")
-    return ", ".join(parts) or "not known"
+    return ", ".join(parts) or "not known", source
 
 
 def _model(experiment: Experiment, assets: Assets) -> Block:
@@ -109,7 +122,7 @@ def _model(experiment: Experiment, assets: Assets) -> Block:
     items.append(("reconstructions", results.reconstruct.name, None))
     for kind, folder in results.controls.items():
         items.append((f"control {kind}", str(folder), None))
-    items += _versions(results.sets)
+    items += _versions(experiment, assets)
     for owner, folder in _folders(experiment):
         paths = [folder / "config.yaml"]
         for pattern in COMMANDS:
@@ -141,16 +154,24 @@ def _plain(config: Mapping[str, Any], key: str) -> bool:
     return isinstance(config.get(key), (str, int, float, bool))
 
 
-def _versions(sets: Sequence[SetResults]) -> List[Item]:
-    """Return the versions that the result files say they were made with."""
-    found: Dict[str, Dict[str, None]] = {}
-    for results in sets:
+def _versions(experiment: Experiment, assets: Assets) -> List[Item]:
+    """Return the versions that the result files say they were made with.
+
+    A package and version leads to the first file that names it.
+    """
+    found: Dict[Tuple[str, str], Optional[str]] = {}
+    for results in experiment.results.sets:
         for row in results.rows:
-            for document in row.documents.values():
+            for path, document in row.documents.items():
                 versions = document.get("versions")
-                for package, text in (
-                    versions.items() if isinstance(versions, dict) else ()
-                ):
-                    found.setdefault(str(package), {})[str(text)] = None
-    said = [f"{package} {' and '.join(texts)}" for package, texts in found.items()]
-    return [("scored with", ", ".join(said), None)] if said else []
+                if not isinstance(versions, dict):
+                    continue
+                for package, text in versions.items():
+                    key = str(package), str(text)
+                    if key not in found:
+                        place = (experiment.id, results.name, row.name)
+                        found[key] = assets.copy(path, *place)
+    return [
+        ("scored with", f"{package} {text}", address)
+        for (package, text), address in found.items()
+    ]

@@ -62,8 +62,31 @@ def check_format(name: str) -> None:
         )
 
 
+def read_list(path: Path) -> Tuple[Dict[str, str], str]:
+    """Read a table of utterances, and say what is wrong with it.
+
+    Args:
+        path: Lines "utterance value"; the file may be missing.
+
+    Returns:
+        Utterance → value, none if it cannot be read; and why, in words.
+    """
+    if not path.is_file():
+        return {}, ""
+    try:
+        return dict(read_2columns_text(path)), ""
+    except (OSError, RuntimeError, UnicodeError) as error:
+        # ESPnet's reader raises a RuntimeError on an utterance that is there twice.
+        return {}, f"{path} cannot be read: {' '.join(str(error).split())}"
+
+
 class Scp:
-    """The sounds of one ``wav.scp``, found also where its folder has been moved."""
+    """The sounds of one ``wav.scp``, found also where its folder has been moved.
+
+    Attributes:
+        entries: Utterance → what the list says of its file.
+        problem: Why the list cannot be read; empty if it can.
+    """
 
     def __init__(self, path: Path, recipe: Path) -> None:
         """Read the list.
@@ -74,8 +97,7 @@ class Scp:
         """
         self.path = path
         self.recipe = recipe
-        found: Dict[str, str] = read_2columns_text(path) if path.is_file() else {}
-        self.entries = found
+        self.entries, self.problem = read_list(path)
 
     def find(self, utterance: str) -> Path:
         """Return the file of an utterance.
@@ -83,8 +105,8 @@ class Scp:
         Raises:
             FileNotFoundError: If it is not there, with the reason in words.
         """
-        if not self.path.is_file():
-            raise FileNotFoundError("no wav.scp")
+        if self.problem or not self.path.is_file():
+            raise FileNotFoundError(self.problem or "no wav.scp")
         said = self.entries.get(utterance)
         if said is None:
             raise FileNotFoundError("not in wav.scp")

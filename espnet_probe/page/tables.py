@@ -263,7 +263,9 @@ class TableMaker:
                 [
                     text_cell(time.stage),
                     text_cell(time.name),
-                    text_cell(f"{sum(time.seconds):.1f}"),
+                    text_cell(
+                        f"{sum(time.seconds):.1f}", href=self.assets.copy(time.source)
+                    ),
                     text_cell(str(len(time.seconds))),
                     text_cell(time.exp),
                 ]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from espnet2.fileio.read_text import read_2columns_text
 from tqdm import tqdm
 
 from espnet_probe.errors import ProbeError
@@ -124,7 +123,12 @@ class UtteranceMaker:
         path = draft.row.folder / "wav.scp"
         if path not in self._scps:
             self._scps[path] = sounds.Scp(path, draft.experiment.recipe)
+            self._say(self._scps[path].problem)
         return self._scps[path]
+
+    def _say(self, problem: str) -> None:
+        if problem and problem not in self.notes:
+            self.notes.append(problem)
 
     def _choose(self, drafts: Sequence[Draft]) -> List[str]:
         """Choose utterances that every sound is there of, else every layer's."""
@@ -139,7 +143,8 @@ class UtteranceMaker:
         dump = self.choice.dumpdir / base / "text"
         for path in (dump, *(one.recipe / dump for one in experiments)):
             if path.is_file():
-                texts: Dict[str, str] = read_2columns_text(path)
+                texts, problem = sounds.read_list(path)
+                self._say(problem)
                 return texts
         return {}
 

@@ -93,7 +93,7 @@ def read_stage_times(
             bad += 1
         elif _counts(key[2], wanted):
             seconds.setdefault(key, []).append(spent)
-    times = [StageTime(*key, seconds=tuple(spent)) for key, spent in seconds.items()]
+    times = [StageTime(*key, tuple(spent), path) for key, spent in seconds.items()]
     problem = f"stage times: {bad} lines of {path} cannot be read" if bad else ""
     return times, problem
 

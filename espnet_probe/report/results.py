@@ -130,12 +130,14 @@ class StageTime:
         name: What it does.
         exp: The experiment the line names, as written.
         seconds: One entry per run.
+        source: The file.
     """
 
     stage: str
     name: str
     exp: str
     seconds: Sequence[float]
+    source: Optional[Path] = None
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ def write_report(
     figures: Path,
     environment: Mapping[str, str],
     command: str,
+    folder: Path,
 ) -> Tuple[Mapping[str, SetParts], Sequence[str]]:
     """Write ``RESULTS.md`` of an experiment; return what sets show, and notes.
 
@@ -52,6 +53,7 @@ def write_report(
         figures: The folder of its plots.
         environment: Versions, machine and date, by name.
         command: The command line, for the record.
+        folder: Gets it.
 
     Returns:
         Plots and tables by set; and what is missing, in words.
@@ -63,7 +65,6 @@ def write_report(
         sections, lacking = make_sections(one, figures, tests)
         notes += lacking
         parts[one.name] = SetParts(write_figures(one, figures), sections)
-    folder = results.probe_exp
     text = markdown(results, environment, command, parts, notes, folder)
     write_text(folder / "RESULTS.md", text)
     return parts, notes

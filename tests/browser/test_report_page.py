@@ -134,6 +134,24 @@ def test_texts_from_data_stay_texts(report: Report, opened: Opened) -> None:
     opened.check()
 
 
+def test_addresses_lie_beside_the_page(report: Report, opened: Opened) -> None:
+    page = opened.go((report[0] / "index.html").as_uri())
+    for text, followed in (
+        ("files/m0/quality.json", True),
+        ("audio/u0/a.flac", True),
+        ("data:image/png;base64,AA", True),
+        ("javascript:alert(1)", False),
+        ("java\nscript:alert(1)", False),
+        ("\u0001javascript:alert(1)", False),
+        ("//elsewhere.org/a", False),
+        ("files/../../a", False),
+        ("data:text/html,a", False),
+    ):
+        found = page.evaluate("(text) => address(text)", text)
+        assert found == (text if followed else None), text
+    opened.check()
+
+
 def test_tables_can_be_saved(report: Report, opened: Opened, tmp_path: Path) -> None:
     page = opened.go((report[0] / "index.html").as_uri())
     with page.expect_download() as waiting:

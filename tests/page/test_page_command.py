@@ -141,6 +141,98 @@ def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
     assert contents(output) == {**first, "figures/own.pdf": b""}
 
 
+def test_a_run_that_is_killed_leaves_the_old_page_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exps = [str(exp) for exp in make_two(tmp_path, utts=UTTS[:2])]
+    output = tmp_path / "page"
+    command = ["--exp", *exps, "--output_dir", str(output), "--num_examples", "1"]
+    main(command)
+    before = contents(output), (output / "index.html").read_bytes()
+    assert any(name.startswith("tables/") for name in before[0])
+    path = tmp_path / "exp/probe_vgg_highway/reconstruct_gl/test/cnn1/quality.json"
+    path.write_text(path.read_text().replace("0.", "0.1"), encoding="utf-8")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    # All that there is to make has been made by then.
+    monkeypatch.setattr("espnet_probe.page.write._exchange", killed)
+    with pytest.raises(KeyboardInterrupt):
+        main(command)
+    assert (contents(output), (output / "index.html").read_bytes()) == before
+    assert not [path for path in output.iterdir() if path.name.startswith(".")]
+
+
+def test_with_a_place_of_its_own_nothing_is_written_to_the_experiment(
+    tmp_path: Path,
+) -> None:
+    exp, _ = make_two(tmp_path, utts=UTTS[:2])
+    before = contents(exp)
+    page = make([exp], tmp_path / "page", "--num_examples", "1")
+    assert contents(exp) == before
+    assert "# RESULTS" in (page.parent / "RESULTS.md").read_text(encoding="utf-8")
+    # Where nothing can be written, that is said before any work.
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ProbeError, match="file"):
+        make([exp], tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["dump/raw/test/text", "natural/wav.scp"])
+def test_an_utterance_that_is_there_twice_costs_what_needs_it_alone(
+    tmp_path: Path, name: str
+) -> None:
+    exp, _ = make_two(tmp_path, utts=UTTS[:2])
+    path = tmp_path / name
+    if name.startswith("natural"):
+        path = exp / "reconstruct_gl" / "test" / name
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines, lines[0]]), encoding="utf-8")
+    page = make([exp], tmp_path / "page", "--dumpdir", str(tmp_path / "dump" / "raw"))
+    assert f"{path} cannot be read" in html.unescape(page.read_text(encoding="utf-8"))
+    assert len(read_data(page)["utterances"]) == 2
+
+
+def test_sizes_versions_and_times_lead_to_their_files(tmp_path: Path) -> None:
+    exp, _ = make_two(tmp_path, utts=UTTS[:2])
+    times = tmp_path / "stage_times.jsonl"
+    line = {"stage": "8", "name": "reconstruct", "seconds": 2.5, "exp": str(exp)}
+    times.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    page = make([exp], tmp_path / "page", "--stage_times", str(times))
+    text = page.read_text(encoding="utf-8")
+    assert '<a href="files/stage_times.jsonl">2.5</a>' in text
+    facts = dict(re.findall(r"<dt[^>]*>([^<]*)</dt><dd[^>]*>(.*?)</dd>", text))
+    for name in ("test", "scored with"):
+        found = re.search('href="([^"]+)"', facts[name])
+        assert found is not None, name
+        assert (page.parent / found[1]).suffix == ".json"
+
+
+def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
+    first, second = make_two(tmp_path, utts=UTTS[:2])
+    for number, exp in enumerate((first, second)):
+        folder = exp / "reconstruct_gl" / "test"
+        (folder / "trials").write_text(f"spk0-a spk{number}-b target\n")
+    page = make([first, second], tmp_path / "page", "--num_examples", "0")
+    text = html.unescape(page.read_text(encoding="utf-8"))
+    said = "vgg and blstm differ in the trials of test: their EERs are of different"
+    assert said in text
+    assert "differ in the utterances" not in text
+
+
+def test_the_title_of_one_experiment_is_its_model(tmp_path: Path) -> None:
+    exp, _ = make_two(tmp_path, utts=UTTS[:2])
+    for name, label in (
+        ("probe_asr_blstm_train_probe_dump_float32", "asr_blstm"),
+        ("probe_asr_blstm_train_probe_random", "asr_blstm_train_probe_random"),
+        ("probe_mine", "mine"),
+    ):
+        exp = exp.rename(exp.with_name(name))
+        page = make([exp], tmp_path / name, "--num_examples", "0")
+        title = f"<title>What the layers of {label} hear</title>"
+        assert title in page.read_text(encoding="utf-8")
+
+
 def test_figures_and_tables_for_print_lie_beside_the_page(tmp_path: Path) -> None:
     exps = [str(exp) for exp in make_two(tmp_path, utts=UTTS[:2])]
     output = tmp_path / "page"

@@ -54,5 +54,5 @@ function announce(text) {
 function address(text) {
   if (typeof text !== "string" || text === "") return null;
   if (/^data:(audio|image)\//i.test(text)) return text;
-  return /^(\s*[a-z][a-z0-9+.-]*:|\s*[\\/]{2})/i.test(text) ? null : text;
+  return /^(audio|pictures|files)\//.test(text) && !text.includes("..") ? text : null;
 }

@@ -1,9 +1,14 @@
 // A button at every table that saves it.
 
+// The links to files beside a name are no part of it.
+function cellText(cell) {
+  const copy = cell.cloneNode(true);
+  for (const link of copy.querySelectorAll(".source")) link.remove();
+  return copy.textContent.replace(/\s+/g, " ").trim();
+}
+
 function tableRows(table) {
-  return [...table.rows].map((row) =>
-    [...row.cells].map((cell) => cell.textContent.replace(/\s+/g, " ").trim()),
-  );
+  return [...table.rows].map((row) => [...row.cells].map(cellText));
 }
 
 function addTableButtons() {

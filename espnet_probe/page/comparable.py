@@ -1,0 +1,65 @@
+"""What makes the numbers of several experiments on one page hard to compare."""
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from espnet_probe.page.experiments import Experiment
+from espnet_probe.report.documents import read_config, read_document
+
+#: What is looked at → what is said of experiments in which it differs.
+SAID = {
+    "the target mel": "no score compares them like with like",
+    "the vocoder": "scores of sounds differ for that alone",
+    "the utterances": "scores are of different recordings",
+    "the trials": "their EERs are of different pairs",
+}
+
+
+def differences(experiments: Sequence[Experiment]) -> List[str]:
+    """Return in words what was not the same in all experiments.
+
+    Args:
+        experiments: The models of a page.
+    """
+    found: List[str] = []
+    first: Dict[Tuple[str, str], Tuple[str, Any]] = {}
+    for experiment in experiments:
+        for one in experiment.results.sets:
+            folder = experiment.results.reconstruct / one.name
+            for what, value in _settings(folder).items():
+                if value is None:
+                    continue
+                label, other = first.setdefault(
+                    (what, one.name), (experiment.label, value)
+                )
+                if value != other:
+                    pair = f"{experiment.label} and {label} differ in {what} of"
+                    found.append(f"{pair} {one.name}: {SAID[what]}")
+    return found
+
+
+def _settings(folder: Path) -> Dict[str, Optional[Any]]:
+    """Return what a set's sounds and scores rest on; None where it is not known."""
+    document, _ = read_document(folder / "oracle" / "vocode.json")
+    config = (document or {}).get("config")
+    vocoder = config.get("vocoder") if isinstance(config, dict) else None
+    return {
+        "the target mel": read_config(folder / "mel.yaml") or None,
+        "the vocoder": vocoder,
+        "the utterances": _ids(folder / "natural" / "wav.scp"),
+        "the trials": _text(folder / "trials"),
+    }
+
+
+def _ids(path: Path) -> Optional[List[str]]:
+    text = _text(path)
+    return None if text is None else sorted(line.split(None, 1)[0] for line in text)
+
+
+def _text(path: Path) -> Optional[List[str]]:
+    """Return the lines of a file that hold something; None if it cannot be read."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeError):
+        return None
+    return [line for line in lines if line.strip()]
