@@ -187,7 +187,9 @@ def report_of_several(job: Job, output: Path) -> None:
         job: What is asked for.
         output: Its folder.
     """
+    from espnet_probe.page.comparable import differences
     from espnet_probe.page.experiments import make_experiments, share_controls
+    from espnet_probe.page.said import Said
     from espnet_probe.report.collect import collect
     from espnet_probe.study.word_errors import upstream_folder
 
@@ -207,7 +209,8 @@ def report_of_several(job: Job, output: Path) -> None:
     experiments = make_experiments(results)
     sections, notes = _sections(experiments)
     title = f"What the layers of {len(experiments)} models hear"
-    page = _page(job, title, sections=sections, notes=notes)
+    said = [Said(f"Warning: {one}.") for one in differences(experiments)]
+    page = _page(job, title, sections=sections, notes=notes, said=said)
     _write(job, page, experiments, output)
 
 
@@ -215,13 +218,12 @@ def _sections(experiments: Sequence["Experiment"]) -> Tuple[Sections, List[str]]
     """Return the tables of all sets, without plots, and what is missing."""
     from tqdm import tqdm
 
-    from espnet_probe.page.comparable import differences
     from espnet_probe.report.human_tests import HumanTests
     from espnet_probe.report.write import make_sections
 
     sections: Sections = {}
     tests = HumanTests([one.results.probe_exp for one in experiments])
-    notes = [*differences(experiments), *tests.notes]
+    notes = list(tests.notes)
     work = [(one, results) for one in experiments for results in one.results.sets]
     for one, results in tqdm(work, desc="tables", unit="set"):
         found, lacking = make_sections(results, None, tests)
