@@ -1,9 +1,9 @@
 """What a listening test can be made of: the sounds of experiments, and who speaks."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from espnet_probe.bin import score_files
 from espnet_probe.errors import ProbeError
@@ -27,11 +27,13 @@ class Source:
         place: Which they are.
         folder: With wav.scp and, after stage 10, embeddings.
         files: Audio file by utterance.
+        also: Other experiments whose sounds these are as well.
     """
 
     place: Place
     folder: Path
     files: Mapping[str, str]
+    also: List[str] = field(default_factory=list)
 
 
 def condition_of(name: str) -> str:
@@ -62,7 +64,7 @@ def find_sources(
         ProbeError: If something that was named is not there, or has no sounds.
     """
     sources: List[Source] = []
-    seen: Set[Tuple[str, ...]] = set()
+    seen: Dict[Tuple[str, ...], Source] = {}
     offered: List[str] = []
     for exp in experiments:
         reconstruct = find_reconstruct(exp, tag)
@@ -81,10 +83,12 @@ def find_sources(
                     same = (name, layer)
                 elif layer in CONTROLS and mels.is_file():
                     same = (name, layer, mels.read_text(encoding="utf-8"))
-                if same not in seen:
-                    seen.add(same)
+                if same in seen:
+                    seen[same].also.append(str(exp))
+                else:
                     place = Place(str(exp), name, condition_of(name), layer)
-                    sources.append(Source(place, folder, _files(folder)))
+                    seen[same] = Source(place, folder, _files(folder))
+                    sources.append(seen[same])
     for pattern in patterns:
         select_names([pattern], offered)
     if not sources:

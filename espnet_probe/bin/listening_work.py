@@ -3,11 +3,14 @@
 import argparse
 import datetime
 import logging
+import math
 import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import soundfile
 
 from espnet_probe.bin import score_files
 from espnet_probe.bin.listening_scores import (
@@ -89,10 +92,24 @@ def check_args(args: argparse.Namespace) -> None:
             "--same_gender needs the speakers' genders: give --gender FILE with lines "
             f"'speaker gender', or spk2gender in {args.dumpdir}/<set>"
         )
-    if not args.minutes > 0:
+    if not 0 < args.minutes < math.inf:
         raise ProbeError(f"--minutes {args.minutes}: expected more than 0")
+    if len({path.resolve() for path in args.exp}) < len(args.exp):
+        raise ProbeError("--exp: a folder is given twice; leave one out")
+    _check_embedders(args.embedder or ())
     for option in ("instructions", "consent"):
         _text(getattr(args, option), option)
+
+
+def _check_embedders(specs: Sequence[str]) -> None:
+    from espnet_probe.speakers.spec import check_spec
+
+    labels = [check_spec(text).label for text in specs]
+    if len(set(labels)) < len(labels):
+        raise ProbeError(
+            f"--embedder {' '.join(specs)}: two of them would be called alike; leave "
+            "one out, or give one of the folders another name"
+        )
 
 
 def _is_test(page: Path) -> bool:
@@ -224,6 +241,20 @@ def _sheets(
     return sheets, by_place, natural, plan, facts
 
 
+def _shared(sources: Mapping[Place, Source]) -> List[Dict[str, Any]]:
+    """Return which experiments have the recordings or the oracle of another one."""
+    return [
+        {
+            "exp": one.place.exp,
+            "set": one.place.set,
+            "layer": one.place.layer,
+            "also": list(one.also),
+        }
+        for one in sources.values()
+        if one.also
+    ]
+
+
 def _scored(
     args: argparse.Namespace,
     sheets: Mapping[int, List[Item]],
@@ -308,6 +339,8 @@ def make(args: argparse.Namespace) -> str:
             "scale": args.scale,
             SETTING: secret.text,
             "exp": [str(path) for path in args.exp],
+            "folders": {str(path): str(path.resolve()) for path in args.exp},
+            "shared": _shared(sources),
             # In network order, behind the controls.
             "layers": list(dict.fromkeys(place.layer for place in sources)),
             "sets": list(dict.fromkeys(place.set for place in sources)),
@@ -373,7 +406,7 @@ def _write(
             os.replace(page, old)
         os.replace(part, page)
         shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
+    except (OSError, soundfile.SoundFileError) as error:
         raise ProbeError(f"cannot write the listening test: {error}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -389,6 +422,9 @@ def _keep_old_key(path: Path, test: str) -> None:
     except ProbeError:
         name = "unreadable"
     if name != test:
-        kept = path.with_name(f"{path.stem}.{name}{path.suffix}")
+        kept, number = path.with_name(f"{path.stem}.{name}{path.suffix}"), 1
+        while os.path.lexists(kept):
+            number += 1
+            kept = path.with_name(f"{path.stem}.{name}-{number}{path.suffix}")
         os.replace(path, kept)
         logging.warning("the key before is kept: %s", kept)

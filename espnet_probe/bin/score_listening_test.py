@@ -90,10 +90,10 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
 
     path = output / "listening.json"
     before, _ = read_human(path)
-    if args.simulated and before is not None and not before.simulated:
+    if args.simulated and path.exists() and (before is None or not before.simulated):
         raise ProbeError(
-            f"{path} holds what people answered: give --simulated results another "
-            "--output_dir"
+            f"{path} holds what people answered, or cannot be read: give --simulated "
+            "results another --output_dir"
         )
     key = read_key(args.key)
     files = find_files(args.answers)

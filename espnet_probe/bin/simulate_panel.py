@@ -1,6 +1,7 @@
 """Let simulated listeners answer a listening test, to try it before people do."""
 
 import argparse
+import json
 import math
 import sys
 from pathlib import Path
@@ -78,6 +79,24 @@ def parse_rates(texts: Sequence[str]) -> Dict[str, float]:
     return found
 
 
+def remove_earlier(folder: Path, names: Sequence[str]) -> None:
+    """Remove answers of an earlier panel, which would be scored with the new ones.
+
+    Args:
+        folder: Where the new ones go.
+        names: Theirs; files of these names are replaced anyway.
+    """
+    for path in folder.glob("simulated_*_sheet_*.json"):
+        if path.name in names:
+            continue
+        try:
+            simulated = bool(json.loads(path.read_bytes())["simulated"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if simulated:
+            path.unlink()
+
+
 def main(cmd: Optional[Sequence[str]] = None) -> None:
     """Run the command.
 
@@ -105,8 +124,12 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     rates = parse_rates(args.error_rates or ())
     panel = Panel(rates, args.embedder, args.noise, args.attention_error)
     answers = simulate(key, panel, args.num_listeners, args.seed)
-    for number, one in enumerate(answers, start=1):
-        name = f"simulated_{number:03d}_sheet_{one.sheet}.json"
+    names = [
+        f"simulated_{number:03d}_sheet_{one.sheet}.json"
+        for number, one in enumerate(answers, start=1)
+    ]
+    remove_earlier(args.output_dir, names)
+    for name, one in zip(names, answers):
         with score_files.written_whole(args.output_dir / name) as part:
             part.write_text(one.text(), encoding="utf-8")
     print(f"{len(answers)} simulated listeners: {panel.title}")

@@ -36,6 +36,8 @@ DEFINITIONS = {
     "error_percent_ci95": "95 % interval by a bootstrap that draws listeners and "
     "triplets separately (Owen, 2007), never narrower than Clopper's and Pearson's of "
     "as many independent answers; 'over' says what was drawn",
+    "rates.of": "the experiment whose sounds were heard: recordings and oracles that "
+    "experiments share were heard once, and stand under each",
     "steps.rise": "points by which the error of the next layer is higher, with an "
     "interval over the same listeners",
     "embedders.error_percent": "share of the same triplets, each counted once, in "
@@ -95,6 +97,7 @@ def score(
         )
         for place in in_order(list(by_place), key)
     ]
+    rates = of_all_experiments(rates, key)
     minutes = [
         sum(answer.milliseconds for answer in sheet.answers.answers) / 60_000
         for sheet in sheets
@@ -130,6 +133,38 @@ def score(
         },
         "definitions": DEFINITIONS,
     }
+
+
+def of_all_experiments(
+    rates: Sequence[Mapping[str, Any]], key: Key
+) -> List[Dict[str, Any]]:
+    """Give each experiment the rates of all its sounds, and say where it was.
+
+    Recordings and oracles that several experiments share were heard once.
+
+    Args:
+        rates: Of the places that were heard.
+        key: The key; those of earlier versions do not tell what is shared.
+
+    Returns:
+        The rates, with ``folder``, where the experiment was when the test was made, and
+        ``of``, the experiment whose sounds were heard.
+    """
+    folders = key.settings.get("folders")
+    folders = folders if isinstance(folders, dict) else {}
+    listed = key.settings.get("shared")
+    also: Dict[Any, List[str]] = {}
+    for one in listed if isinstance(listed, list) else []:
+        if isinstance(one, dict) and isinstance(one.get("also"), list):
+            place = tuple(one.get(name) for name in ("exp", "set", "layer"))
+            also[place] = [str(name) for name in one["also"]]
+    found = []
+    for rate in rates:
+        own = rate["exp"]
+        for exp in [own, *also.get((own, rate["set"], rate["layer"]), [])]:
+            folder = str(folders.get(exp) or "")
+            found.append({**rate, "exp": exp, "of": own, "folder": folder})
+    return found
 
 
 def _consistency(

@@ -292,6 +292,8 @@ def test_no_weights_no_scores_unless_they_were_asked_for(
         (["--post_to", "example"], "begins with https://"),
         (["--consent", "none.txt"], "--consent none.txt: cannot read it"),
         (["--minutes", "0"], "expected more than 0"),
+        (["--minutes", "inf"], "expected more than 0"),
+        (["--embedder", "espnet:exp/none"], "exp/none"),
         (["--dumpdir", "nowhere"], "no file nowhere/test/utt2spk"),
         (["--same_gender", "--dumpdir", "nowhere"], "needs the speakers' genders"),
         (["--secret_of", "none.json"], "no key at none.json"),
@@ -304,6 +306,30 @@ def test_what_cannot_be_is_refused_before_work(
     with pytest.raises(ProbeError, match=message):
         make(root, tmp_path, "--set", "test", *options)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_read_for_options_that_are_wrong(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = "espnet_probe.bin.listening_work"
+    monkeypatch.setattr(f"{work}.find_sources", lambda *_: pytest.fail("work began"))
+    twice = ["--exp", str(root / "exp" / ".." / "exp" / "probe_a")]
+    with pytest.raises(ProbeError, match="--exp: a folder is given twice"):
+        make(root, tmp_path, *twice)
+    with pytest.raises(ProbeError, match="unknown embedder 'gee2e'"):
+        make(root, tmp_path, "--embedder", "gee2e")
+    monkeypatch.setattr("espnet_probe.speakers.ge2e_weights.find_weights", lambda: "")
+    with pytest.raises(ProbeError, match="two of them would be called alike"):
+        make(root, tmp_path, "--embedder", "ge2e", "ge2e")
+
+
+def test_keys_that_cannot_be_read_are_all_kept(root: Path, tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / "key.json").write_text(f"broken {number}")
+        make(root, tmp_path, "--overwrite")
+    kept = sorted(path.name for path in tmp_path.glob("key.unreadable*"))
+    assert kept == ["key.unreadable-2.json", "key.unreadable.json"]
+    assert (tmp_path / "key.unreadable.json").read_text() == "broken 0"
 
 
 def test_the_key_stays_outside(root: Path, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from listening_experiment import make_vocoded
 
 from espnet_probe.bin import make_listening_test, score_listening_test, simulate_panel
 from espnet_probe.listening.key_format import TRIAL, read_key
+from espnet_probe.report.human import read_human
+from espnet_probe.report.human_tests import HumanTests
 
 RATES = {"natural": 0.0, "oracle": 0.05, "cnn1": 0.1, "blstm1": 0.4}
 
@@ -45,3 +47,35 @@ def test_a_test_is_made_answered_and_scored(
         item.kind == TRIAL for items in key.sheets.values() for item in items
     )
     assert found["blstm1"]["error_percent"] > found["cnn1"]["error_percent_ci95"][1]
+
+
+def test_what_experiments_share_stands_under_each(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exps = []
+    for name in ("probe_a", "probe_b"):
+        make_vocoded(tmp_path, speakers=8, each=6, name=name)
+        exps.append(f"exp/{name}")
+    command = ["--exp", *exps, "--set", "test", "--items_per_sheet", "40"]
+    make_listening_test.main([*command, "--embedder"])
+    folder = Path("exp/probe_a/listening")
+    answers = ["--key", str(folder / "key.json"), "--output_dir", "panel"]
+    layers = [f"{layer}={rate}" for layer, rate in RATES.items()]
+    simulate_panel.main([*answers, "--error_rates", *layers])
+    score = ["--key", str(folder / "key.json"), "--answers", "panel", "--simulated"]
+    score_listening_test.main([*score, "--num_bootstrap", "200"])
+    held = HumanTests([Path("exp/probe_b")])
+    assert held.held == {}
+    human, problem = read_human(folder / "simulated" / "listening.json")
+    assert human is not None, problem
+    content = json.loads(human.path.read_text(encoding="utf-8"))
+    own, other = ([r for r in content["rates"] if r["exp"] == exp] for exp in exps)
+    assert [one["layer"] for one in own] == list(RATES)
+    assert [one["layer"] for one in other] == list(RATES)
+    assert other[0] == {**own[0], "exp": exps[1], "folder": other[0]["folder"]}
+    # Heard once: recordings, and oracles of the same mels.
+    assert [one["of"] for one in other] == [exps[0]] * 2 + [exps[1]] * 2
+    rates = human.of(Path("exp/probe_b"))
+    assert [one.layer for one in rates] == list(RATES)
+    assert {one.folder for one in rates} == {tmp_path.resolve() / "exp/probe_b"}

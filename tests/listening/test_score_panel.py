@@ -112,6 +112,33 @@ def test_simulated_results_do_not_replace_peoples(tmp_path: Path) -> None:
         score_listening_test.main(command)
 
 
+def test_what_cannot_be_read_is_not_replaced_by_simulated_results(
+    tmp_path: Path,
+) -> None:
+    write_key(make_key(), tmp_path)
+    simulate(tmp_path, "--embedder", "ge2e")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "listening.json").write_text("of people, perhaps")
+    with pytest.raises(ProbeError, match="or cannot be read: give --simulated"):
+        scored(tmp_path, "--simulated")
+    assert (tmp_path / "out" / "listening.json").read_text() == "of people, perhaps"
+
+
+def test_a_smaller_panel_takes_the_place_of_a_larger_one(tmp_path: Path) -> None:
+    write_key(make_key(), tmp_path)
+    folder = simulate(tmp_path, "--embedder", "ge2e", "--num_listeners", "6")
+    assert len(list(folder.iterdir())) == 6
+    # A person's file is nobody's to remove, whatever it is called.
+    person = json.loads(next(folder.iterdir()).read_text())
+    person["simulated"] = ""
+    own = folder / "simulated_999_sheet_1.json"
+    own.write_text(json.dumps(person))
+    simulate(tmp_path, "--embedder", "ge2e", "--num_listeners", "2")
+    names = sorted(path.name for path in folder.iterdir())
+    assert len(names) == 3 and own.name in names
+    assert names[0].startswith("simulated_001") and names[1].startswith("simulated_002")
+
+
 def test_a_failed_check_rate_is_what_excludes(tmp_path: Path) -> None:
     write_key(make_key(), tmp_path)
     rates = [f"{layer}=0.1" for layer in LAYERS]

@@ -172,8 +172,10 @@ case "${module}" in
     espnet_probe.bin.make_report)
         if [ -n "$(value --model)" ]; then
             leave "${output}"/{RESULTS.md,report/index.html}
+        elif [ -n "${output}" ]; then
+            leave "${output}"/{RESULTS.md,index.html}
         else
-            leave "${output}/index.html" "$(value --exp)/RESULTS.md"
+            leave "$(value --exp)"/{RESULTS.md,report/index.html}
         fi
         ;;
     espnet_probe.bin.check_claims)

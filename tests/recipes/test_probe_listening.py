@@ -3,6 +3,7 @@
 As in ``test_probe_sh.py`` the stages run for real, and Python is stood in for.
 """
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -67,9 +68,41 @@ def test_answers_are_scored_when_they_are_there(recipe: Recipe) -> None:
     assert f"--key {FOLDER}/key.json --answers {FOLDER}/answers" in recipe.call(score)
     recipe.probe(*STAGE)
     assert recipe.calls == []
-    (answers / "two.json").write_text("{}")
+    # As the scorer finds them: in folders too, and no hidden ones.
+    (answers / "second day").mkdir()
+    (answers / ".one.json.swp").write_text("{}")
+    recipe.probe(*STAGE)
+    assert recipe.calls == []
+    (answers / "second day" / "two").write_text("{}")
     recipe.probe(*STAGE)
     assert recipe.modules == [score]
+    (answers / "second day" / "two").write_text("{} ")
+    recipe.probe(*STAGE)
+    assert recipe.modules == [score]
+
+
+def test_a_key_without_its_page_is_of_a_run_that_was_killed(recipe: Recipe) -> None:
+    folder = recipe.folder / FOLDER
+    recipe.probe(*STAGE)
+    shutil.rmtree(folder / "answers", ignore_errors=True)
+    (folder / ".page.done").unlink()
+    key, page = folder / "key.json", folder / "page" / "index.html"
+    key.write_text('{\n "test": "abc"\n}\n')
+    page.write_text('{"test":"abc","sheets":{}}')
+    # The page is that of the key: a test that somebody may be at.
+    recipe.probe(*STAGE)
+    assert recipe.calls == [] and "Kept: " in recipe.output
+    page.write_text('{"test":"of before","sheets":{}}')
+    (folder / "answers").mkdir(exist_ok=True)
+    (folder / "answers" / "one.json").write_text("{}")
+    recipe.probe(*STAGE)
+    assert MAKE not in recipe.modules and "Kept: " in recipe.output
+    (folder / "answers" / "one.json").unlink()
+    recipe.probe(*STAGE)
+    assert recipe.call(MAKE).endswith("--overwrite")
+    assert "a run was killed between the two" in recipe.output
+    recipe.probe(*STAGE)
+    assert recipe.calls == []
 
 
 def test_a_small_set_has_none_unless_it_is_asked_for(

@@ -466,8 +466,7 @@ if [ ${stage} -le 14 ] && [ ${stop_stage} -ge 14 ] && ! [[ " ${skip_stages} " =~
             --inference_tag "$(basename "${inference_dir}")" \
             --sets ${test_sets} \
             --dumpdir "${data_feats}" \
-            --stage_times "${stage_times}" ${_opts} \
-            --output_dir "${probe_exp}/report" | tee "${probe_exp}/report/table.txt"
+            --stage_times "${stage_times}" ${_opts} | tee "${probe_exp}/report/table.txt"
         mark_done "${_marker}" "${_key}" "${probe_exp}"/RESULTS.md "${probe_exp}"/report/index.html
     else
         cat "${probe_exp}/report/table.txt"
