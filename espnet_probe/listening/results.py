@@ -156,15 +156,16 @@ def of_all_experiments(
     also: Dict[Any, List[str]] = {}
     for one in listed if isinstance(listed, list) else []:
         if isinstance(one, dict) and isinstance(one.get("also"), list):
-            place = tuple(one.get(name) for name in ("exp", "set", "layer"))
-            also[place] = [str(name) for name in one["also"]]
-    found = []
+            where = tuple(one.get(name) for name in ("exp", "set", "layer"))
+            also[where] = [str(name) for name in one["also"]]
+    found: Dict[Place, Dict[str, Any]] = {}
     for rate in rates:
-        own = rate["exp"]
-        for exp in [own, *also.get((own, rate["set"], rate["layer"]), [])]:
+        own, subset, layer = (str(rate[name]) for name in ("exp", "set", "layer"))
+        for exp in [own, *also.get((own, subset, layer), [])]:
             folder = str(folders.get(exp) or "")
-            found.append({**rate, "exp": exp, "of": own, "folder": folder})
-    return found
+            place: Place = (exp, subset, str(rate["condition"]), layer)
+            found[place] = {**rate, "exp": exp, "of": own, "folder": folder}
+    return [found[place] for place in in_order(list(found), key)]
 
 
 def _consistency(
