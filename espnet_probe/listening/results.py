@@ -156,7 +156,7 @@ def of_all_experiments(
     also: Dict[Any, List[str]] = {}
     for one in listed if isinstance(listed, list) else []:
         if isinstance(one, dict) and isinstance(one.get("also"), list):
-            where = tuple(one.get(name) for name in ("exp", "set", "layer"))
+            where = tuple(str(one.get(name)) for name in ("exp", "set", "layer"))
             also[where] = [str(name) for name in one["also"]]
     found: Dict[Place, Dict[str, Any]] = {}
     for rate in rates:
