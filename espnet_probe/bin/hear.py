@@ -64,7 +64,10 @@ def get_parser() -> argparse.ArgumentParser:
         "is said; the model then writes down what it hears in each reconstruction",
     )
     parser.add_argument(
-        "--preset", default="default", help="of the vocoder: default, fast or paper"
+        "--preset",
+        choices=("default", "fast", "paper"),
+        default="default",
+        help="of the vocoder",
     )
     parser.add_argument(
         "--max_seconds", type=float, default=60.0, help="how long a recording may be"
@@ -117,6 +120,8 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     upstreams = {
         folder: find_upstream(probes, moved) for folder, probes in experiments.items()
     }
+    for probes in experiments.values():
+        probes.select(args.layers)
     if text is not None:
         for choice in upstreams.values():
             check_recognises(choice)

@@ -126,6 +126,8 @@ def test_mistakes_are_found_before_work_starts(recipe: Path, tmp_path: Path) -> 
     # Nothing of anybody's is written over.
     with pytest.raises(ProbeError, match="holds other files: expected a new or empty"):
         main(command(recipe, recipe))
+    with pytest.raises(ProbeError, match="unknown layer 'block1'"):
+        main([*words, "--layers", "block1"])
     with pytest.raises(ProbeError, match="no trained model in nowhere"):
         main([*words, "--upstream_exp", "nowhere"])
     assert not (tmp_path / "heard").exists()
