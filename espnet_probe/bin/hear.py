@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 #: The set's name on the page.
 SET = "recordings"
 
+#: The page's folder.
+REPORT = "report"
+
 #: What of the probed model's choice there is of a judge's.
 JUDGE = ("exp", "tag", "zip", "model", "task")
 
@@ -142,11 +145,13 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
             write_data(data, waves[probes.target.fs], probes.target.fs)
             if text is not None:
                 write_table(data / "text", text)
+            else:
+                (data / "text").unlink(missing_ok=True)
             hear(args, folder, probes, upstreams[folder])
-        show(args.output_dir, list(experiments), len(named))
+        show(args, list(experiments))
     for folder in experiments:
         print(f"sounds: {folder}/reconstruct_{args.preset}/{SET}/<layer>/wav")
-    print(f"page: {args.output_dir}/report/index.html")
+    print(f"page: {args.output_dir / REPORT}/index.html")
 
 
 def begin(folder: Path) -> None:
@@ -174,7 +179,7 @@ def begin(folder: Path) -> None:
 
 
 def folders(output: Path, experiments: Sequence[Path]) -> List[Path]:
-    """Return a folder for each experiment, named as it is.
+    """Return a folder for each experiment, named as it is, beside the page's.
 
     Args:
         output: Folder of all.
@@ -188,7 +193,7 @@ def folders(output: Path, experiments: Sequence[Path]) -> List[Path]:
     found: List[Path] = []
     for path in experiments:
         name, number = path.resolve().name, 1
-        while output / name in found:
+        while output / name in found or name in (REPORT, MARKER):
             number += 1
             name = f"{path.resolve().name}-{number}"
         found.append(output / name)
@@ -207,7 +212,12 @@ def find_upstream(
     Raises:
         ProbeError: If it is not there.
     """
-    choice = moved_choice(probes.config, moved)
+    if moved is not None:
+        choice = moved_choice(probes.config, moved)
+        assert choice is not None
+        choice.check_there()
+        return choice
+    choice = moved_choice(probes.config, None)
     if choice is None:
         raise ProbeError(
             f"{probes.folder} was trained from dumps and names no model: give "
@@ -222,9 +232,8 @@ def find_upstream(
 
 
 def _seen_from(recipe: Path, said: Optional[str]) -> Optional[str]:
-    if said and not Path(said).exists() and (recipe / said).exists():
-        return str(recipe / said)
-    return said
+    # First beside the probes: another recipe may have a model of the same name.
+    return str(recipe / said) if said and (recipe / said).exists() else said
 
 
 def check_recognises(choice: UpstreamChoice) -> None:
@@ -302,7 +311,11 @@ def hear(
         ["--ref_scp", heard[0], "--hyp_scp", *heard]
         + ["--output_dir", *made, "--measures", "stoi", "estoi"]
     )
-    if args.text:
+    if not args.text:
+        # Of an earlier call, perhaps of other recordings.
+        for path in sounds.glob("*/recognition.*"):
+            path.unlink()
+    else:
         judge = {name: named[name] for name in JUDGE if name in named}
         score_recognition.main(
             ["--text", str(data / "text"), "--ngpu", str(args.ngpu)]
@@ -311,13 +324,12 @@ def hear(
         )
 
 
-def show(output: Path, experiments: Sequence[Path], number: int) -> None:
+def show(args: argparse.Namespace, experiments: Sequence[Path]) -> None:
     """Make the page.
 
     Args:
-        output: Gets it, in ``report``.
+        args: The arguments of the command.
         experiments: The folders of :func:`hear`.
-        number: Of recordings.
 
     Raises:
         ProbeError: If it cannot be made.
@@ -325,9 +337,10 @@ def show(output: Path, experiments: Sequence[Path], number: int) -> None:
     from espnet_probe.bin import make_report
 
     make_report.main(
-        ["--exp", *map(str, experiments), "--output_dir", str(output / "report")]
-        + ["--dumpdir", str(experiments[0] / "data"), "--num_examples", str(number)]
-        + ["--no_figures"]
+        ["--exp", *map(str, experiments), "--no_figures"]
+        + ["--output_dir", str(args.output_dir / REPORT)]
+        + ["--inference_tag", args.preset, "--dumpdir", str(experiments[0] / "data")]
+        + ["--num_examples", str(len(args.recordings))]
     )
 
 

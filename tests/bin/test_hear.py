@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from probed_case import write_probes
 from tiny_models import asr_config
 
-from espnet_probe.bin.hear import main
+from espnet_probe.bin.hear import folders, main
 from espnet_probe.bin.recordings import name_recordings, read_recording
 from espnet_probe.errors import ProbeError
 
@@ -94,6 +94,44 @@ def test_what_is_said_is_recognised_in_each_layer(recipe: Path, tmp_path: Path) 
         for sound in one["sounds"]:
             assert sound["text"] is not None
             assert sound["errors"]["words"] == len(words.split())
+
+
+def test_the_page_is_of_the_last_call_alone(recipe: Path, tmp_path: Path) -> None:
+    output = tmp_path / "heard"
+    text = tmp_path / "text"
+    text.write_text("my-voice-1 bcb\nstereo c b\n")
+    main([*command(recipe, output), "--text", str(text)])
+    probes = ["--probe_exp", str(recipe / "exp" / "probe")]
+    # Another recording of that name, another layer and vocoder, and nothing is said.
+    other = tmp_path / "stereo.wav"
+    soundfile.write(other, noise(7000), 16000)
+    less = ["--layers", "blstm3", "--preset", "fast", "--output_dir", str(output)]
+    main([str(other), *probes, *less])
+    (one,) = page_data(output)["utterances"]
+    assert (one["name"], one["seconds"], one["text"]) == ("stereo", 0.438, None)
+    heard = {sound["layer"] or sound["role"]: sound for sound in one["sounds"]}
+    assert list(heard) == ["natural", "oracle", "blstm3"]
+    sound, rate = soundfile.read(output / "report" / heard["blstm3"]["audio"])
+    assert (len(sound), rate) == (7000, 16000)
+    # Back to the first vocoder: its folder knows what was said in another recording.
+    main([str(other), *probes, "--output_dir", str(output)])
+    (one,) = page_data(output)["utterances"]
+    assert [sound["text"] for sound in one["sounds"]] == [None] * 4
+
+
+def test_the_model_beside_the_probes_is_taken(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = command(recipe, tmp_path / "heard")
+    (tmp_path / "exp" / "asr").mkdir(parents=True)  # Another recipe's.
+    monkeypatch.chdir(tmp_path)
+    main(words)
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    names = [Path("a/report"), Path("b/report"), Path("probe")]
+    found = folders(tmp_path, names)
+    assert [path.name for path in found] == ["report-2", "report-3", "probe"]
 
 
 def test_several_models_have_one_page(recipe: Path, tmp_path: Path) -> None:
