@@ -8,7 +8,7 @@ from espnet_probe.report.documents import read_config, read_document
 
 #: What is looked at → what is said of experiments in which it differs.
 SAID = {
-    "the target mel": "no score compares them like with like",
+    "the target mel": "compare each with its own oracle",
     "the vocoder": "scores of sounds differ for that alone",
     "the utterances": "scores are of different recordings",
     "the trials": "their EERs are of different pairs",
@@ -21,7 +21,7 @@ def differences(experiments: Sequence[Experiment]) -> List[str]:
     Args:
         experiments: The models of a page.
     """
-    found: List[str] = []
+    found: Dict[Tuple[str, str], Tuple[List[str], List[str]]] = {}
     first: Dict[Tuple[str, str], Tuple[str, Any]] = {}
     for experiment in experiments:
         for one in experiment.results.sets:
@@ -33,9 +33,14 @@ def differences(experiments: Sequence[Experiment]) -> List[str]:
                     (what, one.name), (experiment.label, value)
                 )
                 if value != other:
-                    pair = f"{experiment.label} and {label} differ in {what} of"
-                    found.append(f"{pair} {one.name}: {SAID[what]}")
-    return found
+                    labels, sets = found.setdefault((label, what), ([], []))
+                    labels += [experiment.label] * (experiment.label not in labels)
+                    sets += [one.name] * (one.name not in sets)
+    return [
+        f"{', '.join(labels)} and {label} differ in {what} of {', '.join(sets)}: "
+        f"{SAID[what]}"
+        for (label, what), (labels, sets) in found.items()
+    ]
 
 
 def _settings(folder: Path) -> Dict[str, Optional[Any]]:
