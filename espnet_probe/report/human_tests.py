@@ -40,7 +40,7 @@ class HumanTests:
     def of(
         self, probe_exp: Path, subset: Optional[str] = None
     ) -> List[Tuple[Human, List[HumanRate]]]:
-        """Return what tests say of an experiment: its own first, then the others.
+        """Return what tests say of an experiment: people first, its own test first.
 
         Args:
             probe_exp: Its folder.
@@ -48,7 +48,11 @@ class HumanTests:
         """
         own = probe_exp.resolve()
         found = []
-        for folder in sorted(self.held, key=lambda one: one != own):
+
+        def order(folder: Path) -> Tuple[bool, bool]:
+            return bool(self.held[folder].simulated), folder != own
+
+        for folder in sorted(self.held, key=order):
             # A name that two experiments have says nothing in the file of a third.
             by_name = folder == own or own.name not in self._shared
             rates = self.held[folder].of(own, subset, by_name)

@@ -43,6 +43,18 @@ def test_a_test_that_lies_in_another_experiment_is_shown(tmp_path: Path) -> None
     assert data_of(tmp_path, second).curves == []
 
 
+def test_people_come_before_simulated_listeners(tmp_path: Path) -> None:
+    first, second = make_pair(tmp_path)
+    rates = (1.0, 20.0, 30.0)
+    write_test(first, second.name, rates, layers=LAYERS)
+    write_test(second, second.name, rates[::-1], simulated=["ge2e"], layers=LAYERS)
+    found = data_of(tmp_path, first, second)
+    assert [(one["metric"], one["model"]) for one in found.curves] == [
+        ("human_error", "m1")
+    ]
+    assert [one["value"] for one in found.curves[0]["points"]] == [20.0, 30.0]
+
+
 def test_simulated_listeners_have_a_score_of_their_own(tmp_path: Path) -> None:
     first, second = make_pair(tmp_path)
     rates = (1.0, 20.0, 30.0)
