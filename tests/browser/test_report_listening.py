@@ -233,6 +233,20 @@ def test_by_keyboard_alone(opened: Opened, page: Any) -> None:
     assert {"theme", "utterance", "condition", "view", "controls"} <= set(seen)
 
 
+def test_a_key_right_after_the_help(opened: Opened, page: Any) -> None:
+    """Until the page is drawn anew the focus is on the button of the closed help."""
+    first = opened.chosen()
+    page.keyboard.press("?")
+    page.evaluate("""() => {
+        const button = document.querySelector("#help .close");
+        button.click();
+        const down = { key: "ArrowDown", bubbles: true };
+        button.dispatchEvent(new KeyboardEvent("keydown", down));
+    }""")
+    assert page.is_hidden("#help")
+    assert opened.chosen() == first.replace("layer-0", "layer-1") != first
+
+
 def test_what_is_chosen_outlives_a_reload(page: Any) -> None:
     page.select_option("#utterance", IDS[1])
     page.click("label:has(input[name=condition][value=snr0])")

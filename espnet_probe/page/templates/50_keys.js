@@ -67,7 +67,6 @@ const Help = {
 const Keys = {
   // Where keys have a meaning of their own.
   taken(target, key) {
-    if (!(target instanceof HTMLElement)) return false;
     if (target.closest("dialog, .chart, textarea, .scroll")) return true;
     if (target.tagName === "SELECT") return true;
     if (target.tagName === "INPUT") {
@@ -79,12 +78,19 @@ const Keys = {
     return false;
   },
 
+  // A dialog that was just closed keeps the focus until the page is drawn again.
+  target(event) {
+    const nowhere = !(event.target instanceof HTMLElement) || event.target.closest("dialog:not([open])");
+    return nowhere ? document.body : event.target;
+  },
+
   down(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || !State.utterance) return;
-    if (this.taken(event.target, event.key)) return;
+    const target = this.target(event);
+    if (this.taken(target, event.key)) return;
     const arrow = event.key.startsWith("Arrow");
     // Outside of the sounds arrows scroll the page.
-    if (arrow && !this.listening(event.target)) return;
+    if (arrow && !this.listening(target)) return;
     if (!arrow && !State.shortcuts) return;
     if (this.act(event.key, event.shiftKey)) event.preventDefault();
   },
