@@ -9,6 +9,7 @@ from espnet_probe.bin import score_files
 from espnet_probe.errors import ProbeError
 from espnet_probe.layers.selection import select_names
 from espnet_probe.listening.sheets import Place
+from espnet_probe.report.files import find_file
 from espnet_probe.report.results import CONTROLS, find_layers, read_layers
 from espnet_probe.report.tags import find_reconstruct
 
@@ -68,6 +69,7 @@ def find_sources(
     offered: List[str] = []
     for exp in experiments:
         reconstruct = find_reconstruct(exp, tag)
+        recipe = exp.resolve().parent.parent
         layers = [one.name for one in read_layers(find_layers(reconstruct, exp))]
         available = [*CONTROLS, *layers]
         offered += [name for name in available if name not in offered]
@@ -87,7 +89,7 @@ def find_sources(
                     seen[same].also.append(str(exp))
                 else:
                     place = Place(str(exp), name, condition_of(name), layer)
-                    seen[same] = Source(place, folder, _files(folder))
+                    seen[same] = Source(place, folder, _files(folder, recipe))
                     sources.append(seen[same])
     for pattern in patterns:
         select_names([pattern], offered)
@@ -114,14 +116,18 @@ def _clean_sets(reconstruct: Path) -> List[str]:
     return [name for name in found if condition_of(name) == CLEAN] or found
 
 
-def _files(folder: Path) -> Dict[str, str]:
+def _files(folder: Path, recipe: Path) -> Dict[str, str]:
     path = folder / "wav.scp"
     if not path.is_file():
         raise ProbeError(
             f"no sounds at {path}: reconstruct and vocode this set first (probe.sh "
             "stages 8 and 9), or choose others with --set and --layers"
         )
-    return score_files.read_full_table(path, "utterance id and audio file")
+    # Those of a moved experiment are looked for where it is now.
+    found = score_files.read_full_table(path, "utterance id and audio file")
+    return {
+        utt: str(find_file(said, folder, recipe) or said) for utt, said in found.items()
+    }
 
 
 def common_utterances(sources: Sequence[Source]) -> Dict[str, List[str]]:

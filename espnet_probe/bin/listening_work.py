@@ -93,7 +93,7 @@ def check_args(args: argparse.Namespace) -> None:
             f"'speaker gender', or spk2gender in {args.dumpdir}/<set>"
         )
     if not 0 < args.minutes < math.inf:
-        raise ProbeError(f"--minutes {args.minutes}: expected more than 0")
+        raise ProbeError(f"--minutes {args.minutes}: expected a finite number above 0")
     if len({path.resolve() for path in args.exp}) < len(args.exp):
         raise ProbeError("--exp: a folder is given twice; leave one out")
     _check_embedders(args.embedder or ())

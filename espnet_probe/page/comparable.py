@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from espnet_probe.page.experiments import Experiment
 from espnet_probe.report.documents import read_config, read_document
+from espnet_probe.report.results import SetResults
 
 #: What is looked at → what is said of experiments in which it differs.
 SAID = {
@@ -13,6 +14,8 @@ SAID = {
     "the utterances": "scores are of different recordings",
     "the trials": "their EERs are of different pairs",
 }
+#: The same of a speaker embedder, which is called by its name.
+SAID_OF_EMBEDDER = "their EERs by it are of different systems"
 
 
 def differences(experiments: Sequence[Experiment]) -> List[str]:
@@ -26,7 +29,8 @@ def differences(experiments: Sequence[Experiment]) -> List[str]:
     for experiment in experiments:
         for one in experiment.results.sets:
             folder = experiment.results.reconstruct / one.name
-            for what, value in _settings(folder).items():
+            settings = {**_settings(folder), **_embedders(one)}
+            for what, value in settings.items():
                 if value is None:
                     continue
                 label, other = first.setdefault(
@@ -38,7 +42,7 @@ def differences(experiments: Sequence[Experiment]) -> List[str]:
                     sets += [one.name] * (one.name not in sets)
     return [
         f"{', '.join(labels)} and {label} differ in {what} of {', '.join(sets)}: "
-        f"{SAID[what]}"
+        f"{SAID.get(what, SAID_OF_EMBEDDER)}"
         for (label, what), (labels, sets) in found.items()
     ]
 
@@ -54,6 +58,16 @@ def _settings(folder: Path) -> Dict[str, Optional[Any]]:
         "the utterances": _ids(folder / "natural" / "wav.scp"),
         "the trials": _text(folder / "trials"),
     }
+
+
+def _embedders(results: SetResults) -> Dict[str, Optional[Any]]:
+    """Return the weights behind the name of each embedder; None where not known."""
+    weights: Dict[str, Optional[Any]] = {}
+    for row in results.rows:
+        for scores in row.embedders:
+            what = f"the weights of the embedder {scores.label}"
+            weights[what] = weights.get(what) or scores.model.get("weights_sha256")
+    return weights
 
 
 def _ids(path: Path) -> Optional[List[str]]:

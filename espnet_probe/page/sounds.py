@@ -19,6 +19,7 @@ from scipy.signal import resample_poly
 
 from espnet_probe.errors import ProbeError
 from espnet_probe.page.flac import with_seek_table
+from espnet_probe.report.files import find_file
 
 Wave = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -110,14 +111,10 @@ class Scp:
         said = self.entries.get(utterance)
         if said is None:
             raise FileNotFoundError("not in wav.scp")
-        beside = self.path.parent / "wav" / Path(said).name
-        for place in (Path(said), self.recipe / said, beside):
-            try:
-                if place.is_file():
-                    return place
-            except OSError:
-                continue  # a command, too long for a path
-        raise FileNotFoundError(f"no file {Path(said).name}")
+        place = find_file(said, self.path.parent, self.recipe)
+        if place is None:
+            raise FileNotFoundError(f"no file {Path(said).name}")
+        return place
 
 
 def read_wave(path: Path) -> Tuple[Wave, int]:

@@ -5,7 +5,7 @@ import os
 import re
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Optional
 from urllib.parse import quote
 
 
@@ -52,3 +52,23 @@ def slug(name: str) -> str:
     if plain == name:
         return name
     return f"{plain.strip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def find_file(said: str, folder: Path, recipe: Path) -> Optional[Path]:
+    """Return the file that a ``wav.scp`` names, found also where it has been moved.
+
+    Args:
+        said: What the list says.
+        folder: The list's own, which has the sounds that were made in ``wav``.
+        recipe: The recipe's folder, where relative paths start.
+
+    Returns:
+        The file; None if there is none.
+    """
+    for place in (Path(said), recipe / said, folder / "wav" / Path(said).name):
+        try:
+            if place.is_file():
+                return place
+        except OSError:
+            continue  # a command, too long for a path
+    return None

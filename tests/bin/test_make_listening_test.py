@@ -188,6 +188,16 @@ def test_several_models_and_conditions(root: Path, tmp_path: Path) -> None:
     assert {i.condition for i in checks} == {"clean"}
 
 
+def test_sounds_of_a_moved_experiment(tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    make_vocoded(moved)
+    for path in moved.rglob("wav.scp"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(str(moved), str(tmp_path / "gone")))
+    key = make(moved, tmp_path, "--set", "test")
+    assert {i.layer for i in key.sheets[1]} == {"natural", "oracle", *LAYERS}
+
+
 def test_one_gender_and_options_of_the_page(root: Path, tmp_path: Path) -> None:
     (tmp_path / "consent.txt").write_text("I <agree>.")
     (tmp_path / "how.txt").write_text("Hear, then say.")
@@ -291,8 +301,8 @@ def test_no_weights_no_scores_unless_they_were_asked_for(
         (["--items_per_sheet", "4"], "has 0 trials: expected at least 4"),
         (["--post_to", "example"], "begins with https://"),
         (["--consent", "none.txt"], "--consent none.txt: cannot read it"),
-        (["--minutes", "0"], "expected more than 0"),
-        (["--minutes", "inf"], "expected more than 0"),
+        (["--minutes", "0"], "expected a finite number above 0"),
+        (["--minutes", "inf"], "expected a finite number above 0"),
         (["--embedder", "espnet:exp/none"], "exp/none"),
         (["--dumpdir", "nowhere"], "no file nowhere/test/utt2spk"),
         (["--same_gender", "--dumpdir", "nowhere"], "needs the speakers' genders"),

@@ -213,9 +213,15 @@ def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:
     for number, exp in enumerate((first, second)):
         folder = exp / "reconstruct_gl" / "test"
         (folder / "trials").write_text(f"spk0-a spk{number}-b target\n")
+        for path in folder.glob("*/verification.json"):
+            scores = json.loads(path.read_text(encoding="utf-8"))
+            scores["embedder_model"] = {"weights_sha256": f"{number}"}
+            path.write_text(json.dumps(scores), encoding="utf-8")
     page = make([first, second], tmp_path / "page", "--num_examples", "0")
     text = html.unescape(page.read_text(encoding="utf-8"))
     said = "vgg and blstm differ in the trials of test: their EERs are of different"
+    assert said in text
+    said = "vgg and blstm differ in the weights of the embedder ge2e of test: their"
     assert said in text
     assert "differ in the utterances" not in text
 
