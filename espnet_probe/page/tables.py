@@ -57,6 +57,12 @@ class Table:
     about: Sequence[str] = ()
     group: str = ""
 
+    @property
+    def file(self) -> str:
+        """What a file of it is called: of one set with the group, as others are alike."""
+        shared = self.group in ("", BY_SCORE, RECOGNISER, TIMES)
+        return self.title if shared else f"{self.group} {self.title}"
+
 
 def text_cell(text: str, title: str = "", href: Optional[str] = None) -> Cell:
     """Return a cell.
@@ -133,6 +139,7 @@ class TableMaker:
     def _of_score(self, one: Shown) -> List[Table]:
         """Return a score of all models and conditions; models of other layers apart."""
         rows: Dict[Tuple[str, ...], List[List[Cell]]] = {}
+        labels: Dict[Tuple[str, ...], Dict[str, None]] = {}
         for experiment, condition, results in self._sets():
             names = tuple(row.name for row in results.layers)
             for kind in (LAYERS, *OPTIONAL_CONTROLS):
@@ -149,6 +156,7 @@ class TableMaker:
                     )
                     for name in CONTROLS
                 ]
+                labels.setdefault(names, {})[experiment.label] = None
                 rows.setdefault(names, []).append(
                     [
                         text_cell(f"{experiment.label}{said}", experiment.note),
@@ -160,7 +168,11 @@ class TableMaker:
         about = [f"In square brackets: {_over(one)}."]
         return [
             Table(
-                one.label,
+                (
+                    f"{one.label}: {', '.join(labels[names])}"
+                    if len(rows) > 1
+                    else one.label
+                ),
                 ["model", "input", *CONTROLS, *names],
                 cells,
                 about,

@@ -221,6 +221,7 @@ def render(
             {
                 "id": f"table{number}",
                 "title": one.title,
+                "file": one.file,
                 "about": one.about,
                 "columns": one.columns,
                 "rows": one.rows,

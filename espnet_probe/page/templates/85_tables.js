@@ -13,10 +13,10 @@ function tableRows(table) {
 
 function addTableButtons() {
   for (const table of document.querySelectorAll("table[data-title]")) {
-    const { title } = table.dataset;
+    const { title, file } = table.dataset;
     const block = table.closest(".table-block");
     const before = block.querySelector("summary");
-    const save = () => saveCsv(tableRows(table), `${fileName(title)}.csv`);
+    const save = () => saveCsv(tableRows(table), `${fileName(file)}.csv`);
     before.after(el("p", { class: "saves" }, "Save ", el("button", { type: "button", "aria-label": `Save ${title} as CSV`, onclick: save }, "CSV")));
   }
 }
