@@ -98,7 +98,7 @@ class Recipe:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=600,
         )
         self.output = done.stdout
         assert done.returncode == code, done.stdout

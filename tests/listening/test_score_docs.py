@@ -22,7 +22,7 @@ def post(address: str, content: bytes) -> int:
         address, content, {"Content-Type": "text/plain;charset=UTF-8"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=5) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return int(reply.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -45,7 +45,7 @@ def test_the_small_server_keeps_what_is_posted(
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
     try:
-        with urllib.request.urlopen(f"{address}/?sheet=1", timeout=5) as reply:
+        with urllib.request.urlopen(f"{address}/?sheet=1", timeout=60) as reply:
             assert reply.read() == b"the page"
         key = make_key()
         assert post(f"{address}/answers", answer_sheet(key).text().encode()) == 204

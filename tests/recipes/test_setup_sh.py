@@ -24,7 +24,7 @@ def bash(
         env={**environment, **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
 
 

@@ -141,7 +141,7 @@ def test_two_processes_at_once(tmp_path, cache):
     processes = [context.Process(target=_unpack, args=arguments) for _ in range(3)]
     for process in processes:
         process.start()
-    answers = {results.get(timeout=30) for _ in processes}
+    answers = {results.get(timeout=300) for _ in processes}
     for process in processes:
         process.join()
     assert len(answers) == 1 and len(unpacked(cache)) == 1
