@@ -262,7 +262,7 @@ class Opened:
 
     def __init__(self, browser: Any, **options: Any) -> None:
         self.context = browser.new_context(accept_downloads=True, **options)
-        self.context.set_default_timeout(20000)
+        self.context.set_default_timeout(60000)
         self.page = self.context.new_page()
         self.page.add_init_script(LISTENER)
         self.trouble: List[str] = []
