@@ -30,6 +30,8 @@ def run(main: Callable[[Optional[Sequence[str]]], None]) -> int:
         exception is a defect of the program and passes through with its traceback.
     """
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    # It would tell of every glyph of a PDF.
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     command = Path(sys.argv[0]).stem
     start = time.perf_counter()
     try:

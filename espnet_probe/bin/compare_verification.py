@@ -28,7 +28,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Compare two layers, models, conditions or embedders that scored "
         "the same trials: the difference of their equal error rates, A minus B, with "
-        "a 95 %% interval over the same draws of speakers.",
+        "a 95 % interval over the same draws of speakers.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     for side in "ab":

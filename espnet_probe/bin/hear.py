@@ -8,11 +8,13 @@ import argparse
 import contextlib
 import io
 import json
+import shlex
 import shutil
 import sys
 from dataclasses import asdict, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, List, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, List, Mapping, Optional, Sequence
 
 from espnet_probe.bin.cli import run
 from espnet_probe.errors import ProbeError
@@ -24,6 +26,9 @@ from espnet_probe.upstream.choice import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from espnet_probe.probes.inference import ProbeExp
 
 #: The set's name on the page.
@@ -37,6 +42,9 @@ JUDGE = ("exp", "tag", "zip", "model", "task")
 
 #: What tells a folder of this command from any other.
 MARKER = "heard.txt"
+
+#: Of which recordings the sounds in a model's folder are.
+CONTENT = "recordings.json"
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -96,7 +104,10 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     Raises:
         ProbeError: If recordings, probes or model do not do.
     """
-    args = get_parser().parse_args(cmd)
+    arguments = list(sys.argv[1:] if cmd is None else cmd)
+    args = get_parser().parse_args(arguments)
+    if not args.max_seconds > 0:
+        raise ProbeError(f"--max_seconds {args.max_seconds:g}: expected more than 0")
     moved = find_choice(args)
     if moved is not None and len(args.probe_exp) > 1:
         raise ProbeError(
@@ -125,9 +136,11 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     }
     for probes in experiments.values():
         probes.select(args.layers)
-    if text is not None:
-        for choice in upstreams.values():
-            check_recognises(choice)
+    texts = {
+        folder: fit_text(text, choice)
+        for folder, choice in upstreams.items()
+        if text is not None
+    }
     rates = {probes.target.fs for probes in experiments.values()}
     # All are read before the first is worked on.
     waves = {
@@ -142,16 +155,42 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         for folder, probes in experiments.items():
             data = folder / "data" / SET
+            forget_others(folder, waves[probes.target.fs])
             write_data(data, waves[probes.target.fs], probes.target.fs)
             if text is not None:
-                write_table(data / "text", text)
+                write_table(data / "text", texts[folder])
             else:
                 (data / "text").unlink(missing_ok=True)
             hear(args, folder, probes, upstreams[folder])
-        show(args, list(experiments))
+        command = f"python -m espnet_probe.bin.hear {shlex.join(arguments)}"
+        show(args, list(experiments), command)
     for folder in experiments:
         print(f"sounds: {folder}/reconstruct_{args.preset}/{SET}/<layer>/wav")
     print(f"page: {args.output_dir / REPORT}/index.html")
+
+
+def forget_others(folder: Path, waves: Mapping[str, "NDArray[np.float32]"]) -> None:
+    """Remove what an earlier call made, if its recordings were not these.
+
+    The stages know a recording by its name and length, and a new take may have both.
+
+    Args:
+        folder: Of one model.
+        waves: The recordings of this call.
+    """
+    from espnet_probe.bin.score_files import written_whole
+
+    marker = folder / CONTENT
+    content = {name: sha256(wave.tobytes()).hexdigest() for name, wave in waves.items()}
+    try:
+        if json.loads(marker.read_text(encoding="utf-8")) == content:
+            return
+    except (OSError, ValueError):
+        pass  # There is none yet, or none that tells.
+    for path in folder.glob("reconstruct_*"):
+        shutil.rmtree(path)
+    with written_whole(marker) as part:
+        part.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def begin(folder: Path) -> None:
@@ -227,7 +266,13 @@ def find_upstream(
     recipe = probes.folder.resolve().parent.parent
     choice = replace(choice, exp=_seen_from(recipe, choice.exp))
     choice = replace(choice, zip=_seen_from(recipe, choice.zip))
-    choice.check_there()
+    try:
+        choice.check_there()
+    except ProbeError as error:
+        raise ProbeError(
+            f"{error}; so says {probes.folder / 'config.yaml'}: if the model has been "
+            "moved, give --upstream_exp DIR"
+        ) from error
     return choice
 
 
@@ -236,26 +281,31 @@ def _seen_from(recipe: Path, said: Optional[str]) -> Optional[str]:
     return str(recipe / said) if said and (recipe / said).exists() else said
 
 
-def check_recognises(choice: UpstreamChoice) -> None:
-    """Refuse a model that cannot write down what it hears.
+def fit_text(text: Mapping[str, str], choice: UpstreamChoice) -> Dict[str, str]:
+    """Return what is said in the letters that a model writes, capitals or small ones.
 
     Args:
+        text: What is said in each recording.
         choice: The model.
 
     Raises:
-        ProbeError: If it cannot.
+        ProbeError: If it cannot write down what it hears.
     """
     from espnet_probe.bin.score_recognition import model_files
     from espnet_probe.judge.kinds import find_kind
+    from espnet_probe.judge.letter_case import as_written_by
     from espnet_probe.upstream.build import read_config
     from espnet_probe.upstream.task_kinds import find_task
 
     files = model_files(choice)
+    config = read_config(files.config)
     try:
-        find_kind(find_task(read_config(files.config), choice.task, files.task))
+        find_kind(find_task(config, choice.task, files.task))
     except ProbeError as error:
         reason = str(error).partition(": expected")[0]
         raise ProbeError(f"{reason}: leave out --text") from error
+    alike = as_written_by(config.get("token_list"))
+    return {name: alike(words) for name, words in text.items()}
 
 
 def hear(
@@ -324,23 +374,25 @@ def hear(
         )
 
 
-def show(args: argparse.Namespace, experiments: Sequence[Path]) -> None:
+def show(args: argparse.Namespace, experiments: Sequence[Path], command: str) -> None:
     """Make the page.
 
     Args:
         args: The arguments of the command.
         experiments: The folders of :func:`hear`.
+        command: The command line, for the record.
 
     Raises:
         ProbeError: If it cannot be made.
     """
     from espnet_probe.bin import make_report
 
-    make_report.main(
+    make_report.make(
         ["--exp", *map(str, experiments), "--no_figures"]
         + ["--output_dir", str(args.output_dir / REPORT)]
         + ["--inference_tag", args.preset, "--dumpdir", str(experiments[0] / "data")]
-        + ["--num_examples", str(len(args.recordings))]
+        + ["--num_examples", str(len(args.recordings))],
+        command,
     )
 
 

@@ -166,12 +166,24 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         ProbeError: If a named folder is missing, or there is nothing to show.
     """
     arguments = list(sys.argv[1:] if cmd is None else cmd)
+    make(arguments, f"python -m espnet_probe.bin.make_report {shlex.join(arguments)}")
+
+
+def make(arguments: Sequence[str], command: str) -> None:
+    """Make the report that arguments ask for.
+
+    Args:
+        arguments: Of this command.
+        command: The command line that was given, for the record.
+
+    Raises:
+        ProbeError: As :func:`main`.
+    """
     args = get_parser().parse_args(arguments)
     from espnet_probe.bin import report_work
     from espnet_probe.report.environment import environment
 
     output = report_work.check(args)
-    command = f"python -m espnet_probe.bin.make_report {shlex.join(arguments)}"
     date = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
     job = report_work.Job(args, command, environment(date))
     if args.model is not None:

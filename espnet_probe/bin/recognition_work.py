@@ -5,10 +5,11 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from espnet_probe.bin import score_files
 from espnet_probe.errors import ProbeError
+from espnet_probe.judge.letter_case import as_written_by, letter_case
 from espnet_probe.scores import recognition
 from espnet_probe.scores.intervals import NUM_DRAWS
 
@@ -87,6 +88,26 @@ def read_transcripts(args: argparse.Namespace, utts: Sequence[str]) -> Transcrip
         _check_all(args.utt2spk, table, utts)
         speakers = [table[utt] for utt in utts]
     return Transcripts(list(utts), references, speakers, _cleaner(args.hyp_cleaner))
+
+
+def warn_of_letters(references: Mapping[str, str], tokens: Any) -> None:
+    """Warn if the judge cannot write the references' letters: all would be wrong.
+
+    Args:
+        references: What is said.
+        tokens: The judge's ``token_list``.
+    """
+    case, alike = letter_case(tokens), as_written_by(tokens)
+    other = [text for text in references.values() if text != alike(text)]
+    if case is not None and other:
+        logging.warning(
+            "the judge writes %s alone, and %d of %d transcripts have others, such as "
+            "'%s': its words cannot equal them; write --text so, or give a --cleaner",
+            case,
+            len(other),
+            len(references),
+            other[0],
+        )
 
 
 def _check_all(path: Path, table: Dict[str, str], utts: Sequence[str]) -> None:

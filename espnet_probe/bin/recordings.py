@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 #: Largest value of a 16-bit file, as a share of full scale.
 LARGEST = 32767 / 32768
 
+#: Letters of an utterance id.
+LONGEST = 60
+
 
 def name_recordings(paths: Sequence[Path]) -> Dict[str, Path]:
     """Give every recording an utterance id: its file's name, made fit for a table.
@@ -34,10 +37,11 @@ def name_recordings(paths: Sequence[Path]) -> Dict[str, Path]:
         if any(path.samefile(other) for other in named.values()):
             raise ProbeError(f"the recording {path} is given twice; leave one out")
         stem = re.sub(r"[^\w.-]+", "-", path.stem).strip("-.") or "recording"
-        number, name = 1, stem
+        # A name becomes that of many files, which have endings of their own.
+        number, name = 1, stem[:LONGEST]
         while name in named:
             number += 1
-            name = f"{stem}-{number}"
+            name = f"{stem[:LONGEST]}-{number}"
         named[name] = path
     return named
 

@@ -167,9 +167,8 @@ def report_of_one(job: Job, output: Path) -> None:
     )
     # Whoever names another place may not be allowed to write to the experiment.
     folder = args.output_dir or args.exp[0]
-    parts, notes = write_report(
-        results, output / "figures", job.environment, job.command, folder
-    )
+    figures = None if args.no_figures else output / "figures"
+    parts, notes = write_report(results, figures, job.environment, job.command, folder)
     print(plain(results, parts))
     experiments = make_experiments([results])
     sections: Sections = {

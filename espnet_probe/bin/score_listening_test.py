@@ -15,7 +15,7 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of this command."""
     parser = argparse.ArgumentParser(
         description="Check the answers that listeners gave back and score them. "
-        "Writes listening.json (error per layer with 95 %% intervals over listeners "
+        "Writes listening.json (error per layer with 95 % intervals over listeners "
         "and triplets, agreement, attention checks, each embedder on the same "
         "triplets, the files that were left out with reasons), listening.csv (every "
         "answer) and listening.png, .pdf (the curves). See docs/listening_test.md.",

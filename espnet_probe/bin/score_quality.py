@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from espnet_probe.bin.cli import run
-from espnet_probe.errors import ProbeError
+from espnet_probe.errors import ProbeError, examples
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -19,7 +19,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Score waveforms against their references, matched by utterance "
         "id. Writes quality.csv (utt_id, stoi, estoi, pesq_wb; empty where a score is "
-        "not defined) and quality.json (means, 95 %% intervals, counts).",
+        "not defined) and quality.json (means, 95 % intervals, counts).",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
@@ -71,9 +71,9 @@ def check_pairs(reference: Mapping[str, str], hypothesis: Mapping[str, str]) -> 
     extra = sorted(set(hypothesis) - set(reference))
     if missing or extra:
         raise ProbeError(
-            f"utterance ids differ: {len(missing)} without hypothesis "
-            f"({', '.join(missing[:3])}), {len(extra)} without reference "
-            f"({', '.join(extra[:3])}); expected the same ids in both"
+            f"utterance ids differ: {len(missing)} without hypothesis"
+            f"{examples(missing)}, {len(extra)} without reference{examples(extra)}; "
+            "expected the same ids in both"
         )
     rates: Dict[int, str] = {}
     for utt, path in reference.items():

@@ -23,7 +23,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Let a recogniser, the judge, write down every utterance, and "
         "compare that with the text. Writes recognition.csv (counts and texts per "
-        "utterance) and recognition.json (word and character error rate, 95 %% "
+        "utterance) and recognition.json (word and character error rate, 95 % "
         "intervals, counts). Options that are not listed here are settings of "
         "decoding, as of ESPnet's own command: --beam_size 1.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -116,6 +116,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         read_transcripts,
         score_set,
         shared_utterances,
+        warn_of_letters,
     )
 
     for folder in args.output_dir:
@@ -131,6 +132,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     utts = shared_utterances(args.wav_scp)
     transcripts: Transcripts = read_transcripts(args, utts)
     judge = load_judge(choice, args, settings)
+    warn_of_letters(transcripts.references, judge.tokens)
     # All sets are checked before the first is scored.
     for wav_scp, _ in todo:
         check_sounds(wav_scp, utts, judge)

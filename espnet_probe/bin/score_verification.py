@@ -25,7 +25,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Embed every utterance of the trials once, score the trials by "
         "cosine. Writes verification.csv (enrolment, test, label, score), "
-        "verification.json (equal error rates, 95 %% interval by bootstrap over "
+        "verification.json (equal error rates, 95 % interval by bootstrap over "
         "speakers, detection costs, d-prime, counts) and embeddings.npz (utt_ids, "
         "embeddings). After an interruption, what was embedded is not embedded again.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

@@ -13,7 +13,7 @@ def get_parser() -> argparse.ArgumentParser:
     """Return the parser of this command."""
     parser = argparse.ArgumentParser(
         description="Compare recognised text with references, matched by utterance id. "
-        "Writes wer.csv (counts per utterance) and wer.json (rate, 95 %% interval, "
+        "Writes wer.csv (counts per utterance) and wer.json (rate, 95 % interval, "
         "counts), and prints a table line.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )

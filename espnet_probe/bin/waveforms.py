@@ -84,7 +84,7 @@ class Waveforms:
         they do in ESPnet's training.
 
         Raises:
-            ProbeError: As :meth:`check`.
+            ProbeError: As :meth:`check`, and if a value is NaN or infinite.
         """
         import soundfile
 
@@ -97,6 +97,11 @@ class Waveforms:
         except (OSError, soundfile.SoundFileError) as error:
             raise ProbeError(f"utterance {key}: cannot read {path}: {error}") from error
         waveform: NDArray[np.float32] = samples
+        if not np.isfinite(waveform).all():
+            raise ProbeError(
+                f"utterance {key}: {path} has values that are no finite numbers; "
+                "expected a recording"
+            )
         return waveform
 
     def _path(self, key: str) -> str:

@@ -80,10 +80,13 @@ class Judge:
                 do not fit, a setting is not known, or ESPnet cannot load it.
         """
         if torch.device(device).type == "cuda" and not torch.cuda.is_available():
-            raise ProbeError(f"device {device}, but torch finds no GPU: use cpu")
+            raise ProbeError(
+                f"device {device}, but torch finds no GPU: use cpu (--ngpu 0)"
+            )
         config = read_config(files.config)
         self.task = find_task(config, said, files.task)
         self.origin = files.origin
+        self.tokens = config.get("token_list")
         kind = find_kind(self.task)
         if config.get("token_type") == "phn":
             raise ProbeError(

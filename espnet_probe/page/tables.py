@@ -59,7 +59,7 @@ class Table:
 
     @property
     def file(self) -> str:
-        """What a file of it is called: of one set with the group, as others are alike."""
+        """What a file of it is called; tables of several sets have the same title."""
         shared = self.group in ("", BY_SCORE, RECOGNISER, TIMES)
         return self.title if shared else f"{self.group} {self.title}"
 

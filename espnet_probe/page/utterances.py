@@ -23,6 +23,8 @@ from espnet_probe.scores.residual_noise import noise_kept
 from espnet_probe.study.mel_example import read_config
 
 Entry = Dict[str, Any]
+#: What the recordings are, or what probes aimed at: their colours are everybody's.
+AIMS = (NATURAL, NOISY, ORACLE)
 
 
 @dataclass(frozen=True)
@@ -272,7 +274,8 @@ class UtteranceMaker:
         there = {d.place: d.mel for d in drafts if d.mel is not None}
         if not there:
             return None, None
-        low, high = colour_limits(there)
+        heard = [d.mel for d in drafts if d.mel is not None and d.role in AIMS]
+        low, high = colour_limits(heard or there.values())
         self._bands = max([self._bands, *(mel.shape[1] for mel in there.values())])
         by_place = {_place(draft, draft.condition.id): draft for draft in drafts}
         for draft in drafts:

@@ -108,7 +108,8 @@ def check_folder(output: Path) -> None:
             "--output_dir or move it away"
         )
     there = [name for name in FOLDERS if os.path.lexists(output / name)]
-    if there:
+    # A run that was killed leaves the folder of its page in the making, too.
+    if there and not any(output.glob(f"{BEGUN}*")):
         raise ProbeError(
             f"{output} has {' and '.join(there)} and no page of a report: they would "
             "be replaced; choose another --output_dir or move them away"

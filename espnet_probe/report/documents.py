@@ -8,6 +8,9 @@ import yaml
 
 from espnet_probe.report.values import Value, finite, interval, missing
 
+#: How the reason begins where nobody asked for a score.
+NOT_SCORED = "not scored"
+
 
 def read_document(path: Path) -> Tuple[Optional[Dict[str, Any]], str]:
     """Read a JSON file that holds one mapping.
@@ -16,7 +19,7 @@ def read_document(path: Path) -> Tuple[Optional[Dict[str, Any]], str]:
         The mapping and an empty string, or None and the reason in words.
     """
     if not path.is_file():
-        return None, f"not scored: no file {path.name}"
+        return None, f"{NOT_SCORED}: no file {path.name}"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:

@@ -1,7 +1,7 @@
 """Mel-spectrograms of sounds, and the scale that those of one utterance share."""
 
 import math
-from typing import Mapping, Tuple
+from typing import Iterable, Tuple
 
 import numpy as np
 import torch
@@ -28,7 +28,12 @@ def sound_mel(wave: NDArray[np.floating], config: LogMelConfig) -> Mel:
     return np.asarray(log_mel[0].numpy(), dtype=np.float32)
 
 
-def colour_limits(mels: Mapping[str, Mel]) -> Tuple[float, float]:
-    """Return the lowest and highest log magnitude to show for one utterance."""
-    high = max(float(mel.max()) for mel in mels.values())
+def colour_limits(mels: Iterable[Mel]) -> Tuple[float, float]:
+    """Return the lowest and highest log magnitude to show for one utterance.
+
+    Args:
+        mels: Of the recordings, or of what the probes aimed at. A probe's own may have
+            single values far above all speech, next to which that would look silent.
+    """
+    high = max(float(mel.max()) for mel in mels)
     return high - RANGE_DB * math.log(10) / 20, high

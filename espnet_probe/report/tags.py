@@ -21,7 +21,7 @@ def find_reconstruct(probe_exp: Path, tag: Optional[str]) -> Path:
     """
     if not probe_exp.is_dir():
         raise ProbeError(
-            f"--probe_exp {probe_exp} is not a folder; expected a probe experiment "
+            f"{probe_exp} is not a folder; expected a probe experiment "
             "such as exp/probe_<upstream>_<probe> (probe.sh stage 7)"
         )
     found = sorted(p.name for p in probe_exp.glob(f"{RECONSTRUCT}*") if p.is_dir())
@@ -30,8 +30,8 @@ def find_reconstruct(probe_exp: Path, tag: Optional[str]) -> Path:
             return probe_exp / found[0]
         if not found:
             raise ProbeError(
-                f"{probe_exp} has no folder {RECONSTRUCT}<tag>: there is nothing to "
-                "report; reconstruct, vocode and score first (probe.sh stages 8-11)"
+                f"{probe_exp} has no folder {RECONSTRUCT}<tag>: reconstruct, vocode "
+                "and score first (probe.sh stages 8-11)"
             )
         raise ProbeError(
             f"{probe_exp} has {len(found)} reconstructions ({', '.join(found)}); "

@@ -7,6 +7,8 @@ from typing import Any, List, Mapping, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from espnet_probe.errors import ProbeError
+from espnet_probe.report.documents import read_document
 from espnet_probe.report.speaker_map import find_map
 from espnet_probe.report.unit_scores import number_of, read_csv
 from espnet_probe.scores.trials import Trial, speakers_from_trials
@@ -41,12 +43,20 @@ def read_trial_scores(path: Path) -> TrialScores:
     """Read a table of scored trials.
 
     Args:
-        path: ``verification.csv``.
+        path: ``verification.csv``; how many trials there were is in the document
+            beside it, if there is one.
 
     Raises:
-        ProbeError: If it is missing or broken.
+        ProbeError: If it is missing, broken, or not of all trials.
     """
     rows = read_csv(path, COLUMNS)
+    document, _ = read_document(path.with_suffix(".json"))
+    expected = (document or {}).get("num_trials", len(rows))
+    if len(rows) != expected:
+        raise ProbeError(
+            f"{path} has {len(rows)} trials, the scores beside it are of {expected}; "
+            "score again"
+        )
     trials = [Trial(r["enrolment"], r["test"], r["label"] == "target") for r in rows]
     return TrialScores(trials, np.array([number_of(r["score"], path) for r in rows]))
 

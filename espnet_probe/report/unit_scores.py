@@ -40,11 +40,13 @@ def read_csv(path: Path, columns: Sequence[str]) -> List[Dict[str, str]]:
         columns: What has to be in every row.
 
     Raises:
-        ProbeError: If it cannot be read, a column is missing, or there is no row.
+        ProbeError: If it cannot be read, is cut short, a column is missing, or there
+            is no row.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+            lines = file.readlines()
+        rows = list(csv.DictReader(lines))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ProbeError(f"{path} cannot be read: {error}; score again") from error
     if not rows or any(row.get(name) is None for row in rows for name in columns):
@@ -52,6 +54,8 @@ def read_csv(path: Path, columns: Sequence[str]) -> List[Dict[str, str]]:
             f"{path} cannot be read: expected columns {', '.join(columns)} and a row "
             "at least; score again"
         )
+    if not lines[-1].endswith("\n"):
+        raise ProbeError(f"{path} is cut short: its last line has no end; score again")
     return rows
 
 

@@ -6,6 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from espnet_probe.report.documents import NOT_SCORED
 from espnet_probe.report.results import Row, SetResults
 from espnet_probe.report.unit_scores import difference_over_speakers
 from espnet_probe.report.values import (
@@ -296,16 +297,24 @@ def unlearnt_probes(results: SetResults) -> List[Statement]:
     return doubted
 
 
+def _scored(results: SetResults, metric: Metric) -> bool:
+    """Return whether anybody asked for a score: what was not is among the missing."""
+    values = [row.values[metric.key] for row in results.rows]
+    return any(not value.reason.startswith(NOT_SCORED) for value in values)
+
+
 def statements(results: SetResults) -> List[Statement]:
     """Return what the numbers of one set say, first layer against last."""
     said: List[Statement] = []
     if len(results.layers) > 1:
         first, last = results.layers[0], results.layers[-1]
-        said += [compare_eer(first, last), compare_stoi(first, last)]
+        said += [compare_eer(first, last)] if _scored(results, EER) else []
+        said += [compare_stoi(first, last)]
     else:
         alone = "One layer only: no comparison over depth."
         said.append(Statement(alone, None, is_note=True))
-    said += [bounded(results, EER), bounded(results, STOI)]
+    said += [bounded(results, EER)] if _scored(results, EER) else []
+    said += [bounded(results, STOI)]
     gap = oracle_gap(results)
     said += [gap] if gap is not None else []
     return said + unlearnt_probes(results)

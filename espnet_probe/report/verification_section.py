@@ -116,9 +116,11 @@ def read_tables(
     """
     tables: Dict[str, TrialScores] = {}
     notes = []
+    # Of scores alone, which one set has for all rows, nothing is missing.
+    any_table = any(scores.trials.is_file() for scores in found.values())
     for row in results.rows:
         scores = found.get(row.name)
-        if scores is None or not scores.trials.is_file():
+        if scores is None or not scores.path.is_file() or not any_table:
             continue
         try:
             trials = read_trial_scores(scores.trials)

@@ -41,7 +41,7 @@ def make_sections(
 
 def write_report(
     results: Results,
-    figures: Path,
+    figures: Optional[Path],
     environment: Mapping[str, str],
     command: str,
     folder: Path,
@@ -50,7 +50,7 @@ def write_report(
 
     Args:
         results: The numbers.
-        figures: The folder of its plots.
+        figures: The folder of its plots; None for tables alone.
         environment: Versions, machine and date, by name.
         command: The command line, for the record.
         folder: Gets it.
@@ -64,7 +64,8 @@ def write_report(
     for one in tqdm(results.sets, desc="tables", unit="set"):
         sections, lacking = make_sections(one, figures, tests)
         notes += lacking
-        parts[one.name] = SetParts(write_figures(one, figures), sections)
+        plots = [] if figures is None else write_figures(one, figures)
+        parts[one.name] = SetParts(plots, sections)
     text = markdown(results, environment, command, parts, notes, folder)
     write_text(folder / "RESULTS.md", text)
     return parts, notes

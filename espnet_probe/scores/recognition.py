@@ -29,7 +29,7 @@ from typing import Mapping, Optional, Sequence
 import jiwer
 import numpy as np
 
-from espnet_probe.errors import ProbeError
+from espnet_probe.errors import ProbeError, examples
 from espnet_probe.scores.intervals import NUM_DRAWS, Interval, interval_of_ratio
 
 
@@ -78,9 +78,9 @@ def validate(references: Mapping[str, str], hypotheses: Mapping[str, str]) -> No
     extra = sorted(set(hypotheses) - set(references))
     if missing or extra:
         raise ProbeError(
-            f"utterance ids differ: {len(missing)} without hypothesis "
-            f"({', '.join(missing[:3])}), {len(extra)} without reference "
-            f"({', '.join(extra[:3])}); expected the same ids in both"
+            f"utterance ids differ: {len(missing)} without hypothesis"
+            f"{examples(missing)}, {len(extra)} without reference{examples(extra)}; "
+            "expected the same ids in both"
         )
     check_words(references)
 

@@ -1,5 +1,6 @@
 """Plots over the layers of an architecture: a panel per condition, a line per model."""
 
+import textwrap
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
@@ -29,6 +30,8 @@ MELS = "mels"
 
 #: Inches; a page's width, so that the letters have their size in print.
 WIDTH = 7.0
+#: Of a label, at its size.
+LETTERS_PER_INCH = 12
 PANEL_HEIGHT = 2.2
 
 
@@ -178,7 +181,11 @@ def draw_panels(
     # A panel with none below it is the last of its column.
     for axes in list(grid.flat)[max(0, len(conditions) - columns) : len(conditions)]:
         axes.tick_params(labelbottom=True)
-    figure.supylabel(title, fontsize="medium")
+    # A name may be longer than the figure is high.
+    line = textwrap.fill(
+        title, max(20, round(LETTERS_PER_INCH * figure.get_figheight()))
+    )
+    figure.supylabel(line, fontsize="medium", parse_math=False)
     figure.legend(
         list(handles.values()),
         list(handles),

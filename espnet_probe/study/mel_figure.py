@@ -1,7 +1,7 @@
 """Mel-spectrograms of one noisy utterance: recording, noise and what layers keep."""
 
 import math
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -103,10 +103,7 @@ def draw_mels(
     rows = 1 + len(layers)
     figure = Figure(figsize=(WIDTH, ROW_HEIGHT * rows + 0.7), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    shown: Dict[str, Panel] = {"clean": example.clean, "noisy": example.noisy}
-    for (layer, training), panel in example.reconstructions.items():
-        shown[f"{layer} {training}"] = panel
-    limits = colour_limits({name: panel.mel for name, panel in shown.items()})
+    limits = colour_limits([example.clean.mel, example.noisy.mel])
     box = noise_box(example.clean.mel, example.noisy.mel, limits[0])
     images = [
         _draw(grid[0][0], example.clean, "clean reference", example, limits, box),

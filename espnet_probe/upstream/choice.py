@@ -124,8 +124,8 @@ def find_choice(
         options: Parsed arguments, or a configuration with the same names.
 
     Raises:
-        ProbeError: If they name several, weights in something that is no folder, or
-            another way than RANDOM to begin.
+        ProbeError: If they name several, weights in something that is no folder,
+            another way than RANDOM to begin, or these without a model.
     """
     given = options if isinstance(options, Mapping) else vars(options)
     values = {name: given.get(name) or None for name in OPTIONS}
@@ -151,6 +151,11 @@ def find_choice(
             f"{RANDOM}: leave it out"
         )
     if not named:
+        alone = [name for name, value in values.items() if value is not None]
+        if alone:
+            raise ProbeError(
+                f"--{alone[0]} {values[alone[0]]} goes with a model: give {ONE_OF} too"
+            )
         return None
     values["upstream_seed"] = values["upstream_seed"] or 0
     fields: Dict[str, Any] = {
@@ -204,7 +209,8 @@ def moved_choice(
     if isinstance(said, (str, Path)):
         said = UpstreamChoice(exp=str(said))
     if said is None:
-        return find_choice(recorded)
+        named = any(recorded.get(f"upstream_{kind}") for kind in ("exp", "tag", "zip"))
+        return find_choice(recorded) if named else None
     model = said.model
     if model is None and said.exp is not None:
         # The folder has moved, its weights still have their name.

@@ -77,7 +77,9 @@ class Upstream:
             ProbeError: If its states are not reproducible, or none can be found.
         """
         if torch.device(device).type == "cuda" and not torch.cuda.is_available():
-            raise ProbeError(f"device {device}, but torch finds no GPU: use cpu")
+            raise ProbeError(
+                f"device {device}, but torch finds no GPU: use cpu (--ngpu 0)"
+            )
         # Any: the parts of a model have no declared types.
         self.model: Any = model
         self.model.eval().requires_grad_(False).to(device)

@@ -194,8 +194,21 @@ def test_a_job_that_fails_leaves_no_halves(
     samples = soundfile.read(sound)[0]
     samples[7] = np.nan
     soundfile.write(sound, samples, 16000, subtype="FLOAT")
-    with pytest.raises(ProbeError, match="utt2: the reconstruction .* is not finite"):
+    with pytest.raises(ProbeError, match="utt2.wav has values that are no finite"):
         main(command(trained, data, output))
+    assert [path for path in output.rglob("*") if path.is_file()] == []
+    # A probe that learnt no numbers.
+    broken = shutil.copytree(trained, tmp_path / "broken")
+    path = broken / "probe" / "valid.loss_blstm3.best.pth"
+    weights = torch.load(path, weights_only=True)
+    for name in weights:
+        if name.startswith("probes.blstm3"):
+            weights[name] = weights[name] * float("nan")
+    torch.save(weights, path)
+    samples[7] = 0.0
+    soundfile.write(sound, samples, 16000)
+    with pytest.raises(ProbeError, match="utt0: the reconstruction .* is not finite"):
+        main(command(broken, data, output))
     assert [path for path in output.rglob("*") if path.is_file()] == []
     # The header of this one is right, its samples end early.
     soundfile.write(tmp_path / "whole.flac", np.random.rand(9000) - 0.5, 16000)

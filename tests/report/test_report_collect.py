@@ -135,7 +135,7 @@ def test_nothing_to_show_is_an_error(make_experiment: Maker, tmp_path: Path) -> 
 
 
 def test_reconstruction_is_found_by_tag(tmp_path: Path) -> None:
-    with pytest.raises(ProbeError, match="nothing to report"):
+    with pytest.raises(ProbeError, match="and score first"):
         find_reconstruct(tmp_path, None)
     (tmp_path / "reconstruct_a").mkdir()
     assert find_reconstruct(tmp_path, None).name == "reconstruct_a"

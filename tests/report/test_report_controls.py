@@ -123,6 +123,9 @@ def rewrite_trials(exp: Path, kept: Callable[[Trial], bool]) -> Dict[Trial, floa
     scores = {t: s for t, s in zip(table.trials, table.scores) if kept(t)}
     rows = [(t.enrolment, t.test, t.label, score) for t, score in scores.items()]
     write_table(path, ("enrolment", "test", "label", "score"), rows)
+    document = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    document["num_trials"] = len(rows)
+    path.with_suffix(".json").write_text(json.dumps(document), encoding="utf-8")
     return scores
 
 

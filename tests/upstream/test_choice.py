@@ -42,7 +42,9 @@ def test_each_way_alone() -> None:
     "words, message",
     [
         ([], "no model was named: give --upstream_exp DIR, --upstream_tag TAG or"),
-        (["--upstream_model", "a.pth"], "no model was named"),
+        (["--upstream_model", "a.pth"], "--upstream_model a.pth goes with a model"),
+        (["--upstream_init", "random"], "--upstream_init random goes with a model"),
+        (["--upstream_task", "st"], "--upstream_task st goes with a model"),
         (
             ["--upstream_exp", "a", "--upstream_zip", "b"],
             "got --upstream_exp and --upstream_zip: expected one of",
