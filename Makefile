@@ -42,5 +42,5 @@ lint:
 
 clean:
 	rm -rf .cache .pytest_cache .mypy_cache build
-	rm -rf egs/*/{probe1,spk1}/{data,dump,exp,downloads}
+	rm -rf egs/*/{probe1,spk1}/{data,dump,exp,downloads,heard}
 	find . -name __pycache__ -not -path './.venv/*' -not -path './tools/*' -prune -exec rm -rf {} +

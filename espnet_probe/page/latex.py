@@ -32,7 +32,9 @@ SPECIAL = {
 }
 #: How many different counts a caption gives before it leaves the rest to the files.
 MAX_COUNTS = 4
-PACKAGES = r"% Needs \usepackage[T1]{fontenc} and \usepackage{booktabs}."
+PACKAGES = (
+    r"% Needs \usepackage[T1]{fontenc}, \usepackage{booktabs}, \usepackage{adjustbox}."
+)
 
 
 def escape(text: str) -> str:
@@ -81,7 +83,7 @@ def latex_table(
     caption: str,
     label: str,
 ) -> str:
-    """Return a table as wide as the page.
+    """Return a table at most as wide as the page: one with many columns is shrunk.
 
     Args:
         head: Titles of the columns, escaped.
@@ -96,6 +98,7 @@ def latex_table(
         r"  \centering\footnotesize",
         f"  \\caption{{{caption}}}",
         f"  \\label{{{label}}}",
+        r"  \begin{adjustbox}{max width=\textwidth}",
         f"  \\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
         r"    \toprule",
         f"    {_row(head)}",
@@ -106,7 +109,8 @@ def latex_table(
             above = f"\\multicolumn{{{len(head)}}}{{l}}{{\\emph{{{title}}}}}"
             lines.append(f"    {above} \\\\")
         lines += [f"    {_row(row)}" for row in rows]
-    lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table*}"]
+    lines += [r"    \bottomrule", r"  \end{tabular}"]
+    lines += [r"  \end{adjustbox}", r"\end{table*}"]
     return "\n".join(lines) + "\n"
 
 

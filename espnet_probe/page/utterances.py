@@ -62,6 +62,7 @@ class UtteranceMaker:
         self.choice = choice
         self.tables = UnitTables()
         self.notes: List[str] = []
+        self._unheard: List[str] = []
         self._scps: Dict[Path, sounds.Scp] = {}
         self._configs: Dict[Path, Optional[LogMelConfig]] = {}
         self._bands = 0
@@ -101,6 +102,9 @@ class UtteranceMaker:
             entry["speaker"] = speakers.get(utterance)
             entries.append(entry)
         self.notes += self.tables.notes
+        if self._unheard:
+            number = len(self._unheard)
+            self.notes.append(f"{number} sounds are not there: {self._unheard[0]}")
         for base, own in bases.items():
             of_base = [e for e in entries if e["conditions"] == [c.id for c in own]]
             if of_base and all(entry["text"] is None for entry in of_base):
@@ -111,7 +115,7 @@ class UtteranceMaker:
         """Return what the page has to know of the pictures that were made."""
         return {
             "height": self._bands,
-            "mel_range": f"{RANGE_DB:g} dB below the loudest",
+            "mel_range": f"{RANGE_DB:g} dB below the loudest recording",
             "lost_range": f"±{pictures.LOST_DB:g} dB",
             "low": -RANGE_DB,
             "high": 0.0,
@@ -167,6 +171,7 @@ class UtteranceMaker:
                 # soundfile's own errors are RuntimeErrors.
                 logging.warning("%s of %s: %s", utterance, draft.row.name, error)
                 draft.problems.append(f"no sound: {error}")
+                self._unheard.append(f"{draft.row.name} of {utterance}: {error}")
                 self._fill(draft, name, utterance, None, None)
                 continue
             if active is None:

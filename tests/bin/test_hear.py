@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -96,6 +97,33 @@ def test_what_is_said_is_recognised_in_each_layer(recipe: Path, tmp_path: Path) 
             assert sound["errors"]["words"] == len(words.split())
 
 
+def test_a_new_take_of_the_same_name_and_length_is_heard(
+    recipe: Path, tmp_path: Path
+) -> None:
+    take, output = tmp_path / "take.wav", tmp_path / "heard"
+    probes = ["--probe_exp", str(recipe / "exp" / "probe"), "--preset", "fast"]
+    words = [str(take), *probes, "--layers", "blstm3", "--output_dir", str(output)]
+    sounds = output / "probe" / "reconstruct_fast" / "recordings"
+    heard = []
+    for number in range(2):
+        soundfile.write(take, noise(6000) / (1 + 5 * number), 16000)
+        main(words)
+        natural, _ = soundfile.read(output / "probe/data/recordings/wav/take.wav")
+        layer, _ = soundfile.read(next((sounds / "blstm3" / "wav").glob("take.*")))
+        heard.append((float(np.abs(natural).max()), layer))
+    assert heard[0][0] > 4 * heard[1][0]
+    assert not np.array_equal(heard[0][1], heard[1][1])
+
+
+def test_what_is_said_may_be_in_other_letters(recipe: Path, tmp_path: Path) -> None:
+    """The model has small letters alone."""
+    text = tmp_path / "text"
+    text.write_text("my-voice-1 BcB\nstereo C B\n")
+    main([*command(recipe, tmp_path / "heard"), "--text", str(text)])
+    texts = [one["text"] for one in page_data(tmp_path / "heard")["utterances"]]
+    assert texts == ["bcb", "c b"]
+
+
 def test_the_page_is_of_the_last_call_alone(recipe: Path, tmp_path: Path) -> None:
     output = tmp_path / "heard"
     text = tmp_path / "text"
@@ -134,6 +162,23 @@ def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
     assert [path.name for path in found] == ["report-2", "report-3", "probe"]
 
 
+def test_a_model_that_is_gone_is_told_of(recipe: Path, tmp_path: Path) -> None:
+    moved = shutil.copytree(recipe / "exp" / "probe", tmp_path / "exp" / "probe")
+    words = [str(recipe / "stereo.ogg"), "--probe_exp", str(moved)]
+    with pytest.raises(ProbeError, match="config.yaml: if the model has been moved"):
+        main([*words, "--output_dir", str(tmp_path / "heard")])
+
+
+def test_the_command_is_on_the_page(recipe: Path, tmp_path: Path) -> None:
+    words = [*command(recipe, tmp_path / "heard"), "--layers", "blstm3"]
+    main(words)
+    page = (tmp_path / "heard" / "report" / "index.html").read_text(encoding="utf-8")
+    assert "python -m espnet_probe.bin.hear" in page
+    # Nobody asked who speaks.
+    assert "EER (%): nothing can be said" not in page
+    assert not (tmp_path / "heard" / "report" / "figures").exists()
+
+
 def test_several_models_have_one_page(recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "exp").mkdir()
     write_probes(tmp_path / "exp", ["blstm2"])
@@ -166,6 +211,10 @@ def test_mistakes_are_found_before_work_starts(recipe: Path, tmp_path: Path) -> 
         main(command(recipe, recipe))
     with pytest.raises(ProbeError, match="unknown layer 'block1'"):
         main([*words, "--layers", "block1"])
+    with pytest.raises(ProbeError, match="--max_seconds -1: expected more than 0"):
+        main([*words, "--max_seconds", "-1"])
+    with pytest.raises(ProbeError, match="--upstream_init random goes with a model"):
+        main([*words, "--upstream_init", "random"])
     with pytest.raises(ProbeError, match="no trained model in nowhere"):
         main([*words, "--upstream_exp", "nowhere"])
     assert not (tmp_path / "heard").exists()

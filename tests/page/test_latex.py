@@ -117,7 +117,8 @@ def test_a_minus_is_no_hyphen(tmp_path: Path) -> None:
 def test_a_table_compiles(tmp_path: Path) -> None:
     table = latex_table(["x", "y"], {escape(EVIL): [["[1]", "2"]]}, escape(EVIL), "t")
     document = (
-        r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs}"
+        r"\documentclass{article}\usepackage[T1]{fontenc}"
+        r"\usepackage{booktabs,adjustbox}"
         rf"\begin{{document}}{table}\end{{document}}"
     )
     (tmp_path / "t.tex").write_text(document, encoding="utf-8")

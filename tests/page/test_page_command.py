@@ -10,7 +10,17 @@ from urllib.parse import unquote
 import pytest
 import soundfile
 from experiment_case import make_experiment
-from page_case import KEPT, LAYERS, TEXT, UTTS, addresses, make_two, read_data
+from omniio import kaldi
+from page_case import (
+    KEPT,
+    LAYERS,
+    TEXT,
+    UTTS,
+    addresses,
+    make_two,
+    read_data,
+    write_mels,
+)
 from PIL import Image
 
 from espnet_probe.bin.make_report import main
@@ -162,6 +172,32 @@ def test_a_run_that_is_killed_leaves_the_old_page_whole(
         main(command)
     assert (contents(output), (output / "index.html").read_bytes()) == before
     assert not [path for path in output.iterdir() if path.name.startswith(".")]
+
+
+def test_one_value_of_a_probe_turns_no_picture_dark(tmp_path: Path) -> None:
+    exp, _ = make_two(tmp_path, utts=UTTS[:2])
+    folder, limits = exp / "reconstruct_gl" / "test" / "blstm1", []
+    for value in (0.0, 50.0):
+        read = kaldi.load_scp(str(folder / "feats.scp"))
+        mels = {utt: read[utt].copy() for utt in UTTS[:2]}
+        mels[UTTS[0]][3, 5] += value
+        write_mels(folder, mels)
+        page = make([exp], tmp_path / "page", "--num_examples", "2")
+        found = read_data(page)["utterances"]
+        limits.append([(one["mel_low"], one["mel_high"]) for one in found])
+    assert limits[0] == limits[1]
+
+
+def test_a_first_run_that_was_killed_late_goes_on(tmp_path: Path) -> None:
+    exp, _ = make_two(tmp_path, utts=UTTS[:2])
+    page = make([exp], tmp_path / "page", "--num_examples", "1")
+    # Sounds and pictures are in place, the page is not, and nobody swept.
+    page.unlink()
+    with pytest.raises(ProbeError, match="has audio and pictures"):
+        make([exp], tmp_path / "page", "--num_examples", "1")
+    (page.parent / ".page-abc").mkdir()
+    assert make([exp], tmp_path / "page", "--num_examples", "1") == page
+    assert page.is_file()
 
 
 def test_with_a_place_of_its_own_nothing_is_written_to_the_experiment(

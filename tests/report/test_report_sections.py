@@ -140,6 +140,22 @@ def test_without_new_files_there_are_no_sections(
     assert draw_survival(results, LIGHT) is None
 
 
+def test_tables_of_trials_that_lack_some_are_named(tmp_path: Path) -> None:
+    exp, _ = make_verified(tmp_path)
+    folder = exp / SET
+    whole = (folder / "cnn1" / "verification.csv").read_text()
+    lines = whole.splitlines(keepends=True)
+    (folder / "cnn1" / "verification.csv").write_text("".join(lines[:-2]))
+    (folder / "blstm1" / "verification.csv").write_text(whole[:-3])
+    (folder / "blstm5" / "verification.csv").unlink()
+    _, notes = make_sections(collect(exp).sets[0], None, HumanTests([]))
+    text = "\n".join(notes)
+    count = len(lines) - 1
+    assert f"has {count - 2} trials, the scores beside it are of {count}" in text
+    assert "is cut short: its last line has no end" in text
+    assert "blstm5: no scores of trials" in text
+
+
 def test_what_is_broken_is_named_and_the_rest_shown(tmp_path: Path) -> None:
     exp, _ = make_verified(tmp_path)
     folder = exp / SET
