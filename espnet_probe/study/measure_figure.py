@@ -181,11 +181,11 @@ def draw_panels(
     # A panel with none below it is the last of its column.
     for axes in list(grid.flat)[max(0, len(conditions) - columns) : len(conditions)]:
         axes.tick_params(labelbottom=True)
-    # A name may be longer than the figure is high.
-    line = textwrap.fill(
-        title, max(20, round(LETTERS_PER_INCH * figure.get_figheight()))
-    )
-    figure.supylabel(line, fontsize="medium", parse_math=False)
+    # A name may be longer than the figure is high; it is parted after "-" and "_".
+    room = max(20, round(LETTERS_PER_INCH * figure.get_figheight()))
+    lines = textwrap.wrap(title.replace("_", "_ "), room)
+    label = "\n".join(line.replace("_ ", "_") for line in lines)
+    figure.supylabel(label, fontsize="medium", parse_math=False)
     figure.legend(
         list(handles.values()),
         list(handles),

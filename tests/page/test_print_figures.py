@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 from typing import List
 
+import matplotlib
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from verified_case import LAYERS, make_controls, make_verified
 
@@ -15,12 +17,14 @@ from espnet_probe.page.experiments import Experiment, make_experiments
 from espnet_probe.page.print_figures import (
     COLUMN,
     DPI,
+    SETTINGS,
     draw_score,
     families,
     style_of,
     write_figures,
 )
 from espnet_probe.report.collect import collect
+from espnet_probe.study.measure_figure import draw_panels
 
 SETS = ("test", "test_snr10")
 
@@ -60,6 +64,18 @@ def test_a_figure_is_a_column_with_its_fonts(tmp_path: Path) -> None:
     before = written[1][1].with_suffix(".pdf").read_bytes()
     again = write_figures(experiments, conditions, shown[1:], folder)
     assert again[0][1].with_suffix(".pdf").read_bytes() == before
+
+
+def test_a_long_name_stays_within_the_figure() -> None:
+    title = "EER (%), thin_resnet-spk_train_thin_resnet_raw_copy"
+    with matplotlib.rc_context(SETTINGS):
+        figure = draw_panels(["clean"], ["a", "b"], title, lambda *_: None, COLUMN)
+        FigureCanvasAgg(figure).draw()
+    (label,) = [text for text in figure.texts if text.get_text().startswith("EER")]
+    assert label.get_text().replace("\n", "") == title
+    box = label.get_window_extent()
+    assert 0 <= box.y0 and box.y1 <= figure.bbox.height
+    assert all(line[-1] in "_-,y" for line in label.get_text().split("\n"))
 
 
 def test_lines_show_the_numbers_and_the_controls(tmp_path: Path) -> None:
