@@ -1,10 +1,11 @@
 """What the stages say of single utterances: scores, and what was recognised."""
 
-import csv
 import math
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+from espnet_probe.errors import ProbeError
+from espnet_probe.report.unit_scores import read_csv
 from espnet_probe.report.values import finite
 
 Rows = Mapping[str, Mapping[str, str]]
@@ -34,11 +35,9 @@ class UnitTables:
         if not path.is_file():
             return {}
         try:
-            with path.open(encoding="utf-8", newline="") as file:
-                return {str(row["utt_id"]): row for row in csv.DictReader(file)}
-        except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
-            where = "/".join(path.parts[-3:])
-            self.notes.append(f"{where} cannot be read: {error}; score again")
+            return {row["utt_id"]: row for row in read_csv(path, ("utt_id",))}
+        except ProbeError as error:
+            self.notes.append(str(error))
             return {}
 
     def scores(self, folder: Path, utterance: str) -> Dict[str, float]:

@@ -103,8 +103,8 @@ class UtteranceMaker:
             entries.append(entry)
         self.notes += self.tables.notes
         if self._unheard:
-            number = len(self._unheard)
-            self.notes.append(f"{number} sounds are not there: {self._unheard[0]}")
+            first, number = self._unheard[0], len(self._unheard)
+            self.notes.append(f"sounds that are not there: {number}, such as {first}")
         for base, own in bases.items():
             of_base = [e for e in entries if e["conditions"] == [c.id for c in own]]
             if of_base and all(entry["text"] is None for entry in of_base):

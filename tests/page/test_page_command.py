@@ -200,6 +200,19 @@ def test_a_first_run_that_was_killed_late_goes_on(tmp_path: Path) -> None:
     assert page.is_file()
 
 
+def test_what_is_empty_or_gone_is_named_among_the_missing(tmp_path: Path) -> None:
+    exp, _ = make_two(tmp_path, utts=UTTS[:2])
+    folder = exp / "reconstruct_gl" / "test"
+    (folder / "blstm1" / "recognition.csv").write_text("")
+    line, *_ = (folder / "cnn1" / "wav.scp").read_text().splitlines()
+    (tmp_path / line.split()[1]).unlink()
+    page = make([exp], tmp_path / "page", "--num_examples", "2")
+    text = html.unescape(page.read_text(encoding="utf-8"))
+    missing = text[text.index('id="notes"') :]
+    assert f"{folder / 'blstm1' / 'recognition.csv'} cannot be read" in missing
+    assert f"sounds that are not there: 1, such as cnn1 of {UTTS[0]}" in missing
+
+
 def test_with_a_place_of_its_own_nothing_is_written_to_the_experiment(
     tmp_path: Path,
 ) -> None:
