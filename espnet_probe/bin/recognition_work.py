@@ -5,7 +5,7 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence
 
 from espnet_probe.bin import score_files
 from espnet_probe.errors import ProbeError
@@ -90,15 +90,16 @@ def read_transcripts(args: argparse.Namespace, utts: Sequence[str]) -> Transcrip
     return Transcripts(list(utts), references, speakers, _cleaner(args.hyp_cleaner))
 
 
-def warn_of_letters(references: Mapping[str, str], tokens: Any) -> None:
+def warn_of_letters(transcripts: Transcripts, tokens: Any) -> None:
     """Warn if the judge cannot write the references' letters: all would be wrong.
 
     Args:
-        references: What is said.
+        transcripts: What is said, and how what was recognised is cleaned.
         tokens: The judge's ``token_list``.
     """
     case, alike = letter_case(tokens), as_written_by(tokens)
-    other = [text for text in references.values() if text != alike(text)]
+    references, clean = transcripts.references, transcripts.clean
+    other = [text for text in references.values() if text != clean(alike(text))]
     if case is not None and other:
         logging.warning(
             "the judge writes %s alone, and %d of %d transcripts have others, such as "

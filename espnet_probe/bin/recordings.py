@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 #: Largest value of a 16-bit file, as a share of full scale.
 LARGEST = 32767 / 32768
 
-#: Letters of an utterance id.
-LONGEST = 60
+#: Bytes of an utterance id; file systems have room for 255 in a name.
+LONGEST = 200
 
 
 def name_recordings(paths: Sequence[Path]) -> Dict[str, Path]:
@@ -36,12 +36,14 @@ def name_recordings(paths: Sequence[Path]) -> Dict[str, Path]:
             raise ProbeError(f"there is no recording {path}")
         if any(path.samefile(other) for other in named.values()):
             raise ProbeError(f"the recording {path} is given twice; leave one out")
-        stem = re.sub(r"[^\w.-]+", "-", path.stem).strip("-.") or "recording"
         # A name becomes that of many files, which have endings of their own.
-        number, name = 1, stem[:LONGEST]
+        stem = re.sub(r"[^\w.-]+", "-", path.stem).strip("-.")
+        stem = stem.encode()[:LONGEST].decode(errors="ignore").strip("-.")
+        stem = stem or "recording"
+        number, name = 1, stem
         while name in named:
             number += 1
-            name = f"{stem[:LONGEST]}-{number}"
+            name = f"{stem}-{number}"
         named[name] = path
     return named
 

@@ -132,7 +132,7 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     utts = shared_utterances(args.wav_scp)
     transcripts: Transcripts = read_transcripts(args, utts)
     judge = load_judge(choice, args, settings)
-    warn_of_letters(transcripts.references, judge.tokens)
+    warn_of_letters(transcripts, judge.tokens)
     # All sets are checked before the first is scored.
     for wav_scp, _ in todo:
         check_sounds(wav_scp, utts, judge)

@@ -1,5 +1,6 @@
 """Capitals or small letters: what a recogniser writes, and what it is compared with."""
 
+import re
 from typing import Any, Callable, Optional
 
 #: Of letters that are all of one kind: its name, and what makes others alike.
@@ -34,4 +35,13 @@ def as_written_by(tokens: Any) -> Callable[[str], str]:
         tokens: As of :func:`letter_case`.
     """
     case = letter_case(tokens)
-    return str if case is None else MADE_ALIKE[case]
+    if case is None:
+        return str
+    alike = MADE_ALIKE[case]
+
+    def written(text: str) -> str:
+        # What stands in angle brackets is a token's name.
+        parts = re.split(r"(<[^<>\s]+>)", text)
+        return "".join(part if part[:1] == "<" else alike(part) for part in parts)
+
+    return written

@@ -16,6 +16,8 @@ SAID = {
 }
 #: The same of a speaker embedder, which is called by its name.
 SAID_OF_EMBEDDER = "their EERs by it are of different systems"
+#: What stands for weights that nobody knows.
+UNKNOWN = ("None", "unknown")
 
 
 def differences(experiments: Sequence[Experiment]) -> List[str]:
@@ -66,7 +68,9 @@ def _embedders(results: SetResults) -> Dict[str, Optional[Any]]:
     for row in results.rows:
         for scores in row.embedders:
             what = f"the weights of the embedder {scores.label}"
-            weights[what] = weights.get(what) or scores.model.get("weights_sha256")
+            known = scores.model.get("weights_sha256")
+            known = None if known in UNKNOWN else known
+            weights[what] = weights.get(what) or known
     return weights
 
 

@@ -37,7 +37,7 @@ class UnitTables:
         try:
             return {row["utt_id"]: row for row in read_csv(path, ("utt_id",))}
         except ProbeError as error:
-            self.notes.append(str(error))
+            self.notes.append(str(error).replace(str(path), "/".join(path.parts[-3:])))
             return {}
 
     def scores(self, folder: Path, utterance: str) -> Dict[str, float]:

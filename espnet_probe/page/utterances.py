@@ -100,6 +100,10 @@ class UtteranceMaker:
             entry["conditions"] = [condition.id for condition in own]
             entry["text"] = texts.get(utterance, entry["text"])
             entry["speaker"] = speakers.get(utterance)
+            for sound in entry["sounds"]:
+                # Only what a model was compared with otherwise.
+                if sound["said"] == entry["text"]:
+                    sound["said"] = None
             entries.append(entry)
         self.notes += self.tables.notes
         if self._unheard:
@@ -228,6 +232,7 @@ class UtteranceMaker:
             left=None,
             noise_kept=None,
             text=text,
+            said=self.tables.reference(draft.row.folder, utterance),
             errors=errors,
             scores=self.tables.scores(draft.row.folder, utterance),
         )

@@ -36,6 +36,8 @@ FIGURES, TABLES = "figures", "tables"
 LOOKED_AT = 1 << 16
 #: How the folders of pages in the making begin, and when what is left of one is old.
 BEGUN, OLD_SECONDS = ".page-", 24 * 3600
+#: What a new page's folders took the place of, in its folder.
+OLD = "old"
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,8 @@ def check_folder(output: Path) -> None:
             "--output_dir or move it away"
         )
     there = [name for name in FOLDERS if os.path.lexists(output / name)]
-    # A run that was killed leaves the folder of its page in the making, too.
-    if there and not any(output.glob(f"{BEGUN}*")):
+    # A run that was killed while it put them there has left what stood there before.
+    if there and not any(output.glob(f"{BEGUN}*/{OLD}")):
         raise ProbeError(
             f"{output} has {' and '.join(there)} and no page of a report: they would "
             "be replaced; choose another --output_dir or move them away"
@@ -176,7 +178,7 @@ def _exchange(new: Path, output: Path) -> None:
 
     What is for print goes file by file: others write there, too.
     """
-    old = new / "old"
+    old = new / OLD
     old.mkdir()
     for name in FOLDERS:
         if (output / name).exists():

@@ -65,7 +65,8 @@ def find_file(said: str, folder: Path, recipe: Path) -> Optional[Path]:
     Returns:
         The file; None if there is none.
     """
-    for place in (Path(said), recipe / said, folder / "wav" / Path(said).name):
+    # Another recipe, in the working directory, may have a sound of the same name.
+    for place in (recipe / said, Path(said), folder / "wav" / Path(said).name):
         try:
             if place.is_file():
                 return place

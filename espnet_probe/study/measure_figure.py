@@ -31,7 +31,7 @@ MELS = "mels"
 #: Inches; a page's width, so that the letters have their size in print.
 WIDTH = 7.0
 #: Of a label, at its size.
-LETTERS_PER_INCH = 12
+LETTERS_PER_INCH = 10
 PANEL_HEIGHT = 2.2
 
 

@@ -124,6 +124,25 @@ def test_what_is_said_may_be_in_other_letters(recipe: Path, tmp_path: Path) -> N
     assert texts == ["bcb", "c b"]
 
 
+def test_models_of_other_letters_are_judged_by_their_own(
+    recipe: Path, tmp_path: Path
+) -> None:
+    settings = asr_config("blstm", None, 20)
+    settings.update(token_type="char", bpemodel=None)
+    settings["token_list"] = ["<blank>", "<unk>", "<space>", "B", "C", "<sos/eos>"]
+    (tmp_path / "exp").mkdir()
+    write_probes(tmp_path / "exp", ["blstm2"], settings)
+    text = tmp_path / "text"
+    text.write_text("my-voice-1 bCb\nstereo C b\n")
+    words = command(recipe, tmp_path / "heard")
+    words.insert(-2, str(tmp_path / "exp" / "probe"))
+    main([*words, "--text", str(text)])
+    utterance = page_data(tmp_path / "heard")["utterances"][0]
+    assert utterance["text"] == "bcb"
+    said = {sound["layer"]: sound["said"] for sound in utterance["sounds"]}
+    assert (said["blstm1"], said["blstm2"]) == (None, "BCB")
+
+
 def test_the_page_is_of_the_last_call_alone(recipe: Path, tmp_path: Path) -> None:
     output = tmp_path / "heard"
     text = tmp_path / "text"
@@ -240,6 +259,14 @@ def test_what_is_too_loud_for_a_file_is_turned_down(tmp_path: Path) -> None:
     soundfile.write(path, [0.5, -2.0, 1.0], 16000, subtype="FLOAT")
     wave = read_recording(path, 16000, 60)
     assert np.allclose(wave, [0.25, -1.0, 0.5], atol=1e-4) and np.abs(wave).max() < 1
+
+
+def test_long_names_stay_files(tmp_path: Path) -> None:
+    names = [f"{'ä' * 120}.wav", f"{'b' * 199}..wav", f"{'c' * 80}.wav"]
+    for name in names:
+        (tmp_path / name).touch()
+    found = list(name_recordings([tmp_path / name for name in names]))
+    assert found == ["ä" * 100, "b" * 199, "c" * 80]
 
 
 def test_names_are_fit_for_tables_and_not_twice_the_same(tmp_path: Path) -> None:

@@ -70,6 +70,12 @@ def test_points_by_keyboard(page: Any) -> None:
     assert second != first
     page.keyboard.press("ArrowLeft")
     assert page.evaluate(focused) == first
+    # However much of the sounds is in sight, an arrow on a point chooses none.
+    chosen = "document.querySelector('.chosen[data-sound]').dataset.sound"
+    before = page.evaluate(chosen)
+    page.evaluate("Keys.listening = (target) => target === document.body")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(chosen) == before
 
 
 def test_scores_and_what_is_shown_can_be_chosen(page: Any) -> None:

@@ -164,6 +164,19 @@ def test_tables_can_be_saved(report: Report, opened: Opened, tmp_path: Path) -> 
     opened.check()
 
 
+def test_files_of_tables_of_other_sets_have_other_names(
+    report: Report, opened: Opened
+) -> None:
+    page = opened.go((report[0] / "index.html").as_uri())
+    model = (
+        "asr_train_asr_conformer10_hop_length160_raw_en_bpe5000_sp_train_probe_linear"
+    )
+    names = [f"{model}: test_{name} Scores on test" for name in ("clean", "other")]
+    found = [page.evaluate("(text) => fileName(text)", name) for name in names]
+    assert found[0] != found[1] and max(map(len, found)) <= 100
+    opened.check()
+
+
 def test_everything_has_a_name(report: Report, opened: Opened) -> None:
     page = opened.go((report[0] / "index.html").as_uri())
     page.click("label:has(input[name=condition][value=snr0])")

@@ -195,7 +195,7 @@ def test_a_first_run_that_was_killed_late_goes_on(tmp_path: Path) -> None:
     page.unlink()
     with pytest.raises(ProbeError, match="has audio and pictures"):
         make([exp], tmp_path / "page", "--num_examples", "1")
-    (page.parent / ".page-abc").mkdir()
+    (page.parent / ".page-abc" / "old").mkdir(parents=True)
     assert make([exp], tmp_path / "page", "--num_examples", "1") == page
     assert page.is_file()
 
@@ -209,7 +209,7 @@ def test_what_is_empty_or_gone_is_named_among_the_missing(tmp_path: Path) -> Non
     page = make([exp], tmp_path / "page", "--num_examples", "2")
     text = html.unescape(page.read_text(encoding="utf-8"))
     missing = text[text.index('id="notes"') :]
-    assert f"{folder / 'blstm1' / 'recognition.csv'} cannot be read" in missing
+    assert ">test/blstm1/recognition.csv cannot be read" in missing
     assert f"sounds that are not there: 1, such as cnn1 of {UTTS[0]}" in missing
 
 

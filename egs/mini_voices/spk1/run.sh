@@ -16,14 +16,21 @@ valid_set=dev
 score_sets="test test_words"
 spk_tag=
 
+spk_config=conf/train_thin_resnet.yaml
+previous=
+for word in "$@"; do
+    [ "${previous}" != --spk_config ] || spk_config=${word}
+    previous=${word}
+done
+
 if [ -n "${LIBRISPEECH:-}${SPEECHOCEAN:-}" ]; then
     train_set=train_real
-    spk_tag=train_thin_resnet_real
+    # Another set to train on has a folder of its own.
+    spk_tag=$(basename "${spk_config}" .yaml)_real
     [ -z "${LIBRISPEECH:-}" ] || score_sets+=" test_clean"
     [ -z "${SPEECHOCEAN:-}" ] || score_sets+=" speechocean_test"
 fi
 
-spk_config=conf/train_thin_resnet.yaml
 inference_config=conf/decode.yaml
 
 ./train_speaker.sh \

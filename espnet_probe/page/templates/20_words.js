@@ -54,6 +54,8 @@ function stepNode(step) {
 // The paragraph on what was recognised in a sound; null where nobody listened.
 function recognised(sound, text) {
   if (typeof sound.text !== "string") return null;
+  // A model may have been compared with other letters, capitals or small ones.
+  if (typeof sound.said === "string") text = sound.said;
   const steps =
     typeof text === "string"
       ? alignWords(wordsOf(text), wordsOf(sound.text))

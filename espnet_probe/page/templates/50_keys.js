@@ -80,7 +80,7 @@ const Keys = {
 
   // A dialog that was just closed keeps the focus until the page is drawn again.
   target(event) {
-    const nowhere = !(event.target instanceof HTMLElement) || event.target.closest("dialog:not([open])");
+    const nowhere = !(event.target instanceof Element) || event.target.closest("dialog:not([open])");
     return nowhere ? document.body : event.target;
   },
 

@@ -2,7 +2,9 @@
 
 function fileName(text) {
   const plain = text.replace(/[^\p{L}\p{N}]+/gu, "_").replace(/^_+|_+$/g, "");
-  return plain.slice(0, 80) || "figure";
+  // The end tells tables of several sets apart.
+  const short = plain.length > 100 ? `${plain.slice(0, 49)}_${plain.slice(-50)}` : plain;
+  return short || "figure";
 }
 
 function saveBlob(blob, name) {
