@@ -12,7 +12,6 @@ import shlex
 import shutil
 import sys
 from dataclasses import asdict, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, List, Mapping, Optional, Sequence
 
@@ -26,9 +25,6 @@ from espnet_probe.upstream.choice import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from espnet_probe.probes.inference import ProbeExp
 
 #: The set's name on the page.
@@ -42,9 +38,6 @@ JUDGE = ("exp", "tag", "zip", "model", "task")
 
 #: What tells a folder of this command from any other.
 MARKER = "heard.txt"
-
-#: Of which recordings the sounds in a model's folder are.
-CONTENT = "recordings.json"
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -155,7 +148,6 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         for folder, probes in experiments.items():
             data = folder / "data" / SET
-            forget_others(folder, waves[probes.target.fs])
             write_data(data, waves[probes.target.fs], probes.target.fs)
             if text is not None:
                 write_table(data / "text", texts[folder])
@@ -167,30 +159,6 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
     for folder in experiments:
         print(f"sounds: {folder}/reconstruct_{args.preset}/{SET}/<layer>/wav")
     print(f"page: {args.output_dir / REPORT}/index.html")
-
-
-def forget_others(folder: Path, waves: Mapping[str, "NDArray[np.float32]"]) -> None:
-    """Remove what an earlier call made, if its recordings were not these.
-
-    The stages know a recording by its name and length, and a new take may have both.
-
-    Args:
-        folder: Of one model.
-        waves: The recordings of this call.
-    """
-    from espnet_probe.bin.score_files import written_whole
-
-    marker = folder / CONTENT
-    content = {name: sha256(wave.tobytes()).hexdigest() for name, wave in waves.items()}
-    try:
-        if json.loads(marker.read_text(encoding="utf-8")) == content:
-            return
-    except (OSError, ValueError):
-        pass  # There is none yet, or none that tells.
-    for path in folder.glob("reconstruct_*"):
-        shutil.rmtree(path)
-    with written_whole(marker) as part:
-        part.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def begin(folder: Path) -> None:

@@ -155,7 +155,8 @@ def main(cmd: Optional[Sequence[str]] = None) -> None:
         job = args.job or 1
         marker = output / f"job.{job}.json"
         samples = waveforms.check(keys)
-        content = {"fingerprint": fingerprint, "samples": samples}
+        audio = waveforms.digest(keys)
+        content = {"fingerprint": fingerprint, "samples": samples, "audio": audio}
         files = part_files(output, names, job)
         if read_marker(marker) == content and all(path.is_file() for path in files):
             logging.info("job %d is done: %s", job, marker)
@@ -306,7 +307,10 @@ def merge(
         found = content.get("samples", {})
         # Of other probes, or of audio that has changed since: of a run with more jobs.
         stale = content["fingerprint"] != fingerprint or not found
-        if stale or any(samples.get(key, n) != n for key, n in found.items()):
+        stale = stale or any(samples.get(key, n) != n for key, n in found.items())
+        if not stale and found.keys() <= samples.keys():
+            stale = content.get("audio") != waveforms.digest(list(found))
+        if stale:
             marker.unlink()
         else:
             jobs.append(int(marker.name.split(".")[1]))

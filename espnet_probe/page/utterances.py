@@ -119,8 +119,6 @@ class UtteranceMaker:
         """Return what the page has to know of the pictures that were made."""
         return {
             "height": self._bands,
-            "mel_range": f"{RANGE_DB:g} dB below the loudest recording",
-            "lost_range": f"±{pictures.LOST_DB:g} dB",
             "low": -RANGE_DB,
             "high": 0.0,
             "lost_low": -pictures.LOST_DB,

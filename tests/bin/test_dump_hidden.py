@@ -268,6 +268,8 @@ def test_sound_in_arks_is_read_as_espnet_does(data_dir: Path) -> None:
     kaldi.save_ark(ark, entries, scp=scp, write_function="soundfile", write_kwargs=flac)
     waveforms = Waveforms(data_dir, 16000)
     assert waveforms.check(["a", "b"]) == {"a": 400, "b": 300}
+    # One ark, and yet each utterance has a digest of its own.
+    assert len({waveforms.digest([key]) for key in "ab"}) == 2
     (data_dir / "utt2num_samples").write_text("a 400\nb 301\n")
     assert waveforms.check(["a", "b"]) == {"a": 400, "b": 301}
     np.testing.assert_array_equal(waveforms["a"] * 32768, samples)

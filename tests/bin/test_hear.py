@@ -106,13 +106,16 @@ def test_a_new_take_of_the_same_name_and_length_is_heard(
     sounds = output / "probe" / "reconstruct_fast" / "recordings"
     heard = []
     for number in range(2):
-        soundfile.write(take, noise(6000) / (1 + 5 * number), 16000)
+        draw = noise(12000 + number)[number:]
+        soundfile.write(take, draw / (1 + 5 * number), 16000)
         main(words)
         natural, _ = soundfile.read(output / "probe/data/recordings/wav/take.wav")
         layer, _ = soundfile.read(next((sounds / "blstm3" / "wav").glob("take.*")))
-        heard.append((float(np.abs(natural).max()), layer))
+        scores = json.loads((sounds / "blstm3" / "quality.json").read_text())
+        heard.append((float(np.abs(natural).max()), layer, scores["stoi"]["mean"]))
     assert heard[0][0] > 4 * heard[1][0]
     assert not np.array_equal(heard[0][1], heard[1][1])
+    assert heard[0][2] != heard[1][2]
 
 
 def test_what_is_said_may_be_in_other_letters(recipe: Path, tmp_path: Path) -> None:

@@ -186,6 +186,30 @@ def test_a_job_that_fails_is_not_taken_for_the_one_before(
     assert list(mels(output / "blstm1")) == list(SAMPLES)
 
 
+@pytest.mark.parametrize("segments", [False, True])
+def test_other_audio_of_the_same_length_is_reconstructed_anew(
+    trained: Path, data: Path, tmp_path: Path, segments: bool
+) -> None:
+    """As another noise at the same SNR, or a new take: names and lengths stay."""
+    if segments:
+        lines = [f"{utt} {utt} 0 {number / 16000}\n" for utt, number in SAMPLES.items()]
+        (data / "segments").write_text("".join(lines))
+    output = tmp_path / "reconstruct_x" / "test"
+    main(command(trained, data, output))
+    before = mels(output / "blstm1"), mels(output / "oracle")
+    write_data(data, SAMPLES, seed=1)
+    main(command(trained, data, output))
+    for old, name in zip(before, ("blstm1", "oracle")):
+        new = mels(output / name)
+        assert all(not np.array_equal(old[utt], new[utt]) for utt in SAMPLES)
+    # Parts of the old audio do not count when jobs are joined.
+    marker = output / "job.1.json"
+    content = json.loads(marker.read_text())
+    marker.write_text(json.dumps({**content, "audio": "0" * 64}))
+    with pytest.raises(ProbeError, match="utterances are not there yet"):
+        main([*command(trained, data, output), "--merge", "true"])
+
+
 def test_a_job_that_fails_leaves_no_halves(
     trained: Path, data: Path, tmp_path: Path
 ) -> None:

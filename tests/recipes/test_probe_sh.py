@@ -181,6 +181,20 @@ def test_states_from_dumps(recipe: Recipe) -> None:
     assert "hidden_blstm1," not in recipe.calls[-1]
 
 
+def test_states_of_other_noise_are_not_taken_for_these(recipe: Recipe) -> None:
+    noise = recipe.folder / "dump" / "raw" / "train" / "noise.jsonl"
+    noise.write_text('{"utt": "a-1", "noise": "rain"}\n')
+    words = ("--stage", "5", "--stop_stage", "5", "--states", "dump")
+    recipe.probe(*words)
+    noise.write_text('{"utt": "a-1", "noise": "wind"}\n')
+    recipe.probe(*words, code=1)
+    assert "dump/hidden/asr_tiny/train has states of audio with other" in recipe.output
+    assert "dump_hidden" not in recipe.modules
+    shutil.rmtree(recipe.folder / "dump" / "hidden" / "asr_tiny" / "train")
+    recipe.probe(*words)
+    assert "--data_dir dump/raw/train " in recipe.call("dump_hidden")
+
+
 def test_layers_reach_python_as_they_were_given(recipe: Recipe) -> None:
     # A file that the pattern would match, were it handed to a shell again.
     (recipe.folder / "blstm_notes").write_text("")

@@ -209,6 +209,7 @@ if [ ${stage} -le 5 ] && [ ${stop_stage} -ge 5 ] && ! [[ " ${skip_stages} " =~ [
         _marker="${_dir}/.done"
         _key=$(work_key "dump ${layers} ${dump_dtype} ${state_key}" "${_data}"/{wav.scp,utt2num_samples,noise.jsonl})
         if todo "${_marker}" "${_key}" "${_dir}"; then
+            begin_dump "${_dir}" "$(work_key "audio" "${_data}"/noise.jsonl)"
             _logdir="${_dir}/logdir"
             mkdir -p "${_logdir}"
             _nj=$(min "${inference_nj}" "$(<"${_data}"/wav.scp wc -l)")

@@ -116,6 +116,19 @@ begin_training() {
     mv "${exp}/.train.key.tmp" "${exp}/.train.key"
 }
 
+# begin_dump <dir> <key>: states that are there are taken by name and length of their
+# audio, which the same set with other noise has, too.
+begin_dump() {
+    local dir=$1 key=$2
+    if [ -f "${dir}/.audio.key" ] && [ "$(<"${dir}/.audio.key")" != "${key}" ]; then
+        log "Error: ${dir} has states of audio with other noise: remove the folder to dump anew, or give another --dumpdir"
+        return 1
+    fi
+    mkdir -p "${dir}"
+    echo "${key}" >"${dir}/.audio.key.tmp"
+    mv "${dir}/.audio.key.tmp" "${dir}/.audio.key"
+}
+
 # ---------------------------------------------------------------- stages
 stage_number=
 stage_name=
